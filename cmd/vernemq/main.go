@@ -1,0 +1,127 @@
+// Command vernemq runs the broker and talks to one that runs.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"vernemq/server/config"
+)
+
+// version is set by the Makefile.
+var version = "0.1.0-dev"
+
+func main() {
+	if err := app().Run(os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+var (
+	baseFlag   = &cli.StringFlag{Name: "base", Value: ".", Usage: "`DIR` that relative paths start from; / is an installed package"}
+	configFlag = &cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "configuration `FILE` (default: vernemq.conf in the etc directory)"}
+	setFlag    = &cli.StringSliceFlag{Name: "set", Usage: "`KEY=VALUE` that wins over the file; may be repeated"}
+	helloFlag  = &cli.BoolFlag{Name: "hello", Usage: "say how to send a first message"}
+)
+
+func app() *cli.App {
+	nodeFlags := []cli.Flag{baseFlag, configFlag, setFlag}
+	return &cli.App{
+		Name:            "vernemq",
+		Usage:           "MQTT broker for a million connections",
+		HideVersion:     true,
+		HideHelpCommand: true,
+		ExitErrHandler:  func(*cli.Context, error) {},
+		// A value may contain commas.
+		DisableSliceFlagSeparator: true,
+		Commands: []*cli.Command{
+			{Name: "console", Usage: "run in the foreground", Flags: append([]cli.Flag{helloFlag}, nodeFlags...), Action: console},
+			{Name: "start", Usage: "run in the background; returns when clients can connect", Flags: nodeFlags, Action: start},
+			{Name: "stop", Usage: "stop a node; returns when it has ended", Flags: nodeFlags, Action: stop},
+			{Name: "ping", Usage: "answer pong if the node runs", Flags: nodeFlags, Action: ping},
+			{Name: "version", Usage: "print the version", Action: func(c *cli.Context) error {
+				fmt.Fprintln(c.App.Writer, version)
+				return nil
+			}},
+			{Name: "chkconfig", Usage: "check the configuration", Flags: nodeFlags, Action: chkconfig},
+			{Name: "config", Usage: "show the configuration", Subcommands: []*cli.Command{
+				{Name: "effective", Usage: "print every setting in force", Flags: nodeFlags, Action: effective},
+				{Name: "describe", Usage: "explain a `KEY`", ArgsUsage: "KEY", Flags: nodeFlags, Action: describe},
+			}},
+		},
+	}
+}
+
+// dirs gives the layout below the base directory.
+func dirs(base string) config.Dirs {
+	if base == "/" {
+		return config.Dirs{Base: "/", Etc: "/etc/vernemq", Data: "/var/lib/vernemq", Log: "/var/log/vernemq", Share: "/usr/share/vernemq"}
+	}
+	return config.Dirs{Base: base, Etc: base + "/etc", Data: base + "/data", Log: base + "/log", Share: base + "/share"}
+}
+
+// load reads the configuration that the flags name.
+func load(c *cli.Context) (*config.Loaded, error) {
+	if c.NArg() > 0 && c.Command.Name != "describe" {
+		return nil, fmt.Errorf("unexpected argument %q: try vernemq %s --help", c.Args().First(), c.Command.Name)
+	}
+	d := dirs(c.String("base"))
+	file := c.String("config")
+	if file == "" {
+		file = d.Etc + "/vernemq.conf"
+	}
+	return config.Load(file, c.StringSlice("set"), d)
+}
+
+func chkconfig(c *cli.Context) error {
+	l, err := load(c)
+	if err != nil {
+		return err
+	}
+	warn(c, l)
+	fmt.Fprintln(c.App.Writer, "config is OK")
+	return nil
+}
+
+func warn(c *cli.Context, l *config.Loaded) {
+	for _, w := range l.Warnings {
+		fmt.Fprintln(c.App.ErrWriter, "warning:", w)
+	}
+}
+
+func effective(c *cli.Context) error {
+	l, err := load(c)
+	if err != nil {
+		return err
+	}
+	for _, line := range l.Effective() {
+		fmt.Fprintln(c.App.Writer, line)
+	}
+	return nil
+}
+
+func describe(c *cli.Context) error {
+	key := c.Args().First()
+	if key == "" {
+		return fmt.Errorf("vernemq config describe requires a variable name to query\n  Try `vernemq config describe setting.name`")
+	}
+	l, err := load(c)
+	if err != nil {
+		// A broken file is no reason to be silent about a key.
+		fmt.Fprintln(c.App.ErrWriter, err)
+		if text, ok := config.Describe(key); ok {
+			fmt.Fprintln(c.App.Writer, text)
+			return nil
+		}
+		return fmt.Errorf("variable '%s' not found", key)
+	}
+	text, ok := l.Describe(key)
+	if !ok {
+		return fmt.Errorf("variable '%s' not found", key)
+	}
+	fmt.Fprintln(c.App.Writer, text)
+	return nil
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"vernemq/queue/store"
+	"vernemq/server"
+	"vernemq/server/config"
+	"vernemq/server/daemon"
+	"vernemq/server/logging"
+	"vernemq/tuning"
+)
+
+// stopTimeout is how long a node may take to end.
+const stopTimeout = 15 * time.Second
+
+// console runs a node until a signal or a stop command ends it.
+func console(c *cli.Context) error {
+	l, err := load(c)
+	if err != nil {
+		return err
+	}
+	log, closer, err := logging.Open(logging.Options{
+		Console: l.Config.LogConsole, File: l.Config.LogConsoleFile, Level: l.Config.LogLevel,
+		ConsoleFormat: l.Config.LogConsoleFormat, FileFormat: l.Config.LogFileFormat,
+	}, c.App.Writer)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	for _, w := range l.Warnings {
+		log.Warn(w)
+	}
+	if err := run(c, l.Config, log); err != nil {
+		log.Error("node failed", "cause", err.Error())
+		return err
+	}
+	return nil
+}
+
+func run(c *cli.Context, cfg *config.Config, log *slog.Logger) error {
+	lock, err := daemon.Acquire(cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+
+	b, err := server.New(cfg, store.NewMemory(cfg.Loops), log)
+	if err != nil {
+		return err
+	}
+	if err := serve(c, b, cfg, log, signals); err != nil {
+		return errors.Join(err, stopBroker(b))
+	}
+	return stopBroker(b)
+}
+
+// serve opens the doors and waits for the end.
+func serve(c *cli.Context, b *server.Broker, cfg *config.Config, log *slog.Logger, signals chan os.Signal) error {
+	stopped := make(chan struct{}, 1)
+	control, err := daemon.Serve(cfg.DataDir, log, func(request string) string {
+		switch request {
+		case "ping":
+			return "pong"
+		case "stop":
+			select {
+			case stopped <- struct{}{}:
+			default:
+			}
+			return "stopping"
+		}
+		return "unknown request"
+	})
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	if err := b.Listen(); err != nil {
+		return err
+	}
+	judgeLimits(cfg, log)
+	log.Info("node started", "node", cfg.NodeName, "version", version, "loops", cfg.Loops)
+	for _, li := range b.Listeners() {
+		log.Info("listening", "listener", li.Options().Name, "address", li.Addr().String())
+	}
+	if c.Bool("hello") {
+		hello(c, b)
+	}
+	daemon.Ready()
+	select {
+	case s := <-signals:
+		log.Info("node stops", "signal", s.String())
+	case <-stopped:
+		log.Info("node stops", "by", "vernemq stop")
+	}
+	return nil
+}
+
+func stopBroker(b *server.Broker) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return b.Stop(ctx)
+}
+
+// judgeLimits warns of kernel limits that the configuration does not fit in.
+func judgeLimits(cfg *config.Config, log *slog.Logger) {
+	limit, err := tuning.OpenFiles()
+	if err != nil {
+		log.Warn("limits not read", "cause", err.Error())
+		return
+	}
+	total := 0
+	for _, li := range cfg.Listeners {
+		total += max(li.MaxConnections, 0)
+	}
+	if s := tuning.JudgeOpenFiles(limit, total); s != "" {
+		log.Warn(s)
+	}
+}
+
+// hello tells a newcomer what listens and how to send a first message.
+func hello(c *cli.Context, b *server.Broker) {
+	w := c.App.Writer
+	fmt.Fprintln(w, "\nThe broker is running. It listens on:")
+	first := "127.0.0.1:1883"
+	for i, li := range b.Listeners() {
+		fmt.Fprintf(w, "  mqtt://%s  (MQTT 3.1, 3.1.1 and 5)\n", li.Addr())
+		if i == 0 {
+			first = li.Addr().String()
+		}
+	}
+	host, port, err := net.SplitHostPort(first)
+	if err != nil {
+		return
+	}
+	fmt.Fprintf(w, `
+Try it from two other terminals (Debian: apt install mosquitto-clients):
+  mosquitto_sub -h %[1]s -p %[2]s -t 'hello/#' -v
+  mosquitto_pub -h %[1]s -p %[2]s -t hello/world -m 'first message'
+
+Ctrl-C stops the broker.
+
+`, host, port)
+}
+
+// start runs console in the background.
+func start(c *cli.Context) error {
+	l, err := load(c)
+	if err != nil {
+		return err
+	}
+	if answer, err := daemon.Ask(l.Config.DataDir, "ping"); err == nil && answer == "pong" {
+		return errors.New("node is already running")
+	}
+	args := []string{"console", "--base", c.String("base")}
+	if f := c.String("config"); f != "" {
+		args = append(args, "--config", f)
+	}
+	for _, s := range c.StringSlice("set") {
+		args = append(args, "--set", s)
+	}
+	if err := daemon.Spawn(args, filepath.Join(l.Config.LogDir, "start.log")); err != nil {
+		return fmt.Errorf("cannot start the node: %w", err)
+	}
+	return nil
+}
+
+func ping(c *cli.Context) error {
+	l, err := load(c)
+	if err != nil {
+		return err
+	}
+	answer, err := daemon.Ask(l.Config.DataDir, "ping")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(c.App.Writer, answer)
+	return nil
+}
+
+// stop asks the node to stop and waits until its data directory is free.
+func stop(c *cli.Context) error {
+	l, err := load(c)
+	if err != nil {
+		return err
+	}
+	if _, err := daemon.Ask(l.Config.DataDir, "stop"); err != nil {
+		return err
+	}
+	for end := time.Now().Add(2 * stopTimeout); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if lock, err := daemon.Acquire(l.Config.DataDir); err == nil {
+			lock.Release()
+			fmt.Fprintln(c.App.Writer, "ok")
+			return nil
+		}
+	}
+	return fmt.Errorf("node has not ended after %s", 2*stopTimeout)
+}

@@ -1,0 +1,156 @@
+// Package server is the broker: it puts reactor, sessions, subscription index,
+// queues and store together and routes messages between them.
+//
+// Every client has a home loop, chosen by its name. A loop owns its clients;
+// what crosses loops is said at each field.
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vernemq/codec"
+	"vernemq/queue"
+	"vernemq/queue/store"
+	"vernemq/reactor"
+	"vernemq/server/config"
+	"vernemq/server/metrics"
+	"vernemq/server/session"
+	"vernemq/trie"
+)
+
+// slotBits is the number of bits of a client's key that choose its slot. Slots
+// are fixed; which loop a slot belongs to depends on the number of loops.
+const slotBits = 12
+
+// Broker is a running broker.
+type Broker struct {
+	log       *slog.Logger
+	config    atomic.Pointer[config.Config] // replaced as a whole
+	limits    atomic.Pointer[session.Limits]
+	reactor   *reactor.Reactor
+	loops     []*loop
+	store     store.Store
+	index     *trie.Index[route]
+	retained  *trie.Topics[*queue.Message] // unpooled messages, readers do not count
+	wideMu    sync.Mutex                   // guards changes of route.wide and group.refs
+	listeners []*reactor.Listener          // written by Listen before and Stop after the loops run
+}
+
+// New makes a broker that does not listen yet. Its loops run.
+func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) {
+	if cfg.Loops > maxLoops {
+		return nil, fmt.Errorf("cannot run %d loops: at most %d", cfg.Loops, maxLoops)
+	}
+	b := &Broker{log: log, store: st, index: trie.NewIndex[route](), retained: trie.NewTopics[*queue.Message]()}
+	b.config.Store(cfg)
+	b.limits.Store(limitsOf(cfg))
+	r, err := reactor.New(reactor.Config{
+		Loops:          cfg.Loops,
+		LobbySize:      cfg.LobbySize,
+		ConnectTimeout: func() time.Duration { return b.config.Load().ConnectTimeout },
+		HighWater:      cfg.SendBufferLimit,
+		SendTimeout:    cfg.SendTimeout,
+		MaxRemaining:   func(*reactor.Listener) int { return b.limits.Load().MaxRemaining },
+		NewHandler: func(rl *reactor.Loop) reactor.Handler {
+			l := newLoop(b, rl)
+			b.loops = append(b.loops, l)
+			return l
+		},
+		Log: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the reactor: %w", err)
+	}
+	b.reactor = r
+	for _, l := range b.loops {
+		l.out = make([][]delivery, len(b.loops))
+	}
+	r.Start()
+	return b, nil
+}
+
+// home is the loop of a client.
+func (b *Broker) home(key uint64) int {
+	return int(key & (1<<slotBits - 1) % uint64(len(b.loops)))
+}
+
+// Listen opens the listeners of the configuration. If one cannot be opened,
+// none stays open.
+func (b *Broker) Listen() error {
+	for i := range b.config.Load().Listeners {
+		li := newListener(&b.config.Load().Listeners[i])
+		l, err := b.reactor.Listen(li.options())
+		if err != nil {
+			b.closeListeners()
+			return fmt.Errorf("cannot open listener.%s.%s: %w", li.config.Transport, li.config.Name, err)
+		}
+		b.listeners = append(b.listeners, l)
+	}
+	return nil
+}
+
+func (b *Broker) closeListeners() {
+	for _, l := range b.listeners {
+		l.Close()
+	}
+	b.listeners = nil
+}
+
+// Listeners are the open listeners.
+func (b *Broker) Listeners() []*reactor.Listener { return b.listeners }
+
+// Stop ends the broker in order: listeners, sessions (MQTT 5 clients are told
+// that the server shuts down; wills are published), loops, store.
+func (b *Broker) Stop(ctx context.Context) error {
+	b.closeListeners()
+	var wg sync.WaitGroup
+	for _, l := range b.loops {
+		wg.Add(1)
+		l.reactor.Post(func() {
+			defer wg.Done()
+			l.endSessions(errShutdown)
+		})
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	if err := b.reactor.Stop(ctx); err != nil {
+		return fmt.Errorf("cannot stop the loops: %w", err)
+	}
+	if err := b.store.Close(); err != nil {
+		return fmt.Errorf("cannot close the store: %w", err)
+	}
+	return nil
+}
+
+var errShutdown = &codec.Error{Code: codec.ServerShuttingDown, Text: "server shuts down"}
+
+// endSessions ends every connection of the loop.
+func (l *loop) endSessions(cause *codec.Error) {
+	var online []*client
+	for c := range l.clients.all {
+		if c.session.Online() {
+			online = append(online, c)
+		}
+	}
+	for _, c := range online {
+		c.session.Kick(cause)
+	}
+}
+
+// Metrics are the counters of all loops, up to a second old.
+func (b *Broker) Metrics() []metrics.Value {
+	sets := make([]*metrics.Set, len(b.loops))
+	for i, l := range b.loops {
+		sets[i] = &l.metrics
+	}
+	return metrics.Sum(sets)
+}

@@ -1,0 +1,127 @@
+package daemon
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// The control socket is a unix socket in the data directory that only the
+// broker's user may open. A request is one line, the answer is one line.
+const (
+	socketName     = "vernemq.sock"
+	controlTimeout = 5 * time.Second
+	maxRequest     = 4096
+)
+
+// ErrNotRunning tells that no broker answers in a data directory.
+var ErrNotRunning = errors.New("node is not running")
+
+// Control answers requests on the control socket.
+type Control struct {
+	listener net.Listener
+	log      *slog.Logger
+	done     chan struct{}
+}
+
+// Serve opens the control socket of a data directory on which the caller has
+// the Lock. answer is called for each request, from many goroutines.
+func Serve(dataDir string, log *slog.Logger, answer func(request string) string) (*Control, error) {
+	path := filepath.Join(dataDir, socketName)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cannot remove the old control socket: %w", err)
+	}
+	short, done, err := shortPath(dataDir)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	l, err := net.Listen("unix", short)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the control socket %s: %w", path, err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // short is gone by then
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("cannot protect the control socket: %w", err)
+	}
+	c := &Control{listener: l, log: log, done: make(chan struct{})}
+	go c.accept(path, answer)
+	return c, nil
+}
+
+func (c *Control) accept(path string, answer func(string) string) {
+	defer close(c.done)
+	defer os.Remove(path)
+	for {
+		conn, err := c.listener.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				c.log.Error("control socket failed", "cause", err.Error())
+			}
+			return
+		}
+		go func() {
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(controlTimeout))
+			line, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadString('\n')
+			if err != nil {
+				return
+			}
+			fmt.Fprintln(conn, answer(strings.TrimSpace(line)))
+		}()
+	}
+}
+
+// Close closes the socket and removes it.
+func (c *Control) Close() {
+	c.listener.Close()
+	<-c.done
+}
+
+// Ask sends a request to the broker that runs on a data directory.
+// ErrNotRunning tells that there is none.
+func Ask(dataDir, request string) (string, error) {
+	short, done, err := shortPath(dataDir)
+	if err != nil {
+		return "", ErrNotRunning
+	}
+	defer done()
+	conn, err := net.DialTimeout("unix", short, controlTimeout)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return "", ErrNotRunning
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot reach the node: %w", err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(controlTimeout))
+	if _, err := fmt.Fprintln(conn, request); err != nil {
+		return "", fmt.Errorf("cannot ask the node: %w", err)
+	}
+	answer, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("cannot read the node's answer: %w", err)
+	}
+	return strings.TrimSpace(answer), nil
+}
+
+// shortPath gives the control socket's path through an open descriptor of its
+// directory: a unix socket's path may not be longer than 107 bytes, a data
+// directory's may.
+func shortPath(dataDir string) (path string, done func(), err error) {
+	dir, err := os.Open(dataDir)
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot open the data directory: %w", err)
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), socketName), func() { dir.Close() }, nil
+}

@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+)
+
+// numbered publishes n messages "1", "2", … of QoS 1.
+func numbered(from *raw, topic string, n int) {
+	from.t.Helper()
+	for i := range n {
+		from.pub(publish{topic: topic, payload: fmt.Sprint(i + 1), qos: 1})
+	}
+}
+
+// takeAll receives and acknowledges messages until two PINGREQ in a row bring
+// none: the broker may fill the window only after it answered the first.
+func takeAll(to *raw) (payloads []string) {
+	to.t.Helper()
+	for empty := 0; empty < 2; empty++ {
+		to.send(pingreq)
+		for p := to.next(); p.head != pingresp[0]; p = to.next() {
+			m, err := p.publish(to.v)
+			if err != nil {
+				to.t.Fatal(err)
+			}
+			payloads = append(payloads, m.payload)
+			to.take(m)
+			empty = -1
+		}
+	}
+	return payloads
+}
+
+func TestOfflineQueueLimit(t *testing.T) {
+	want := map[string]string{
+		"fifo": "[1 2 3 4 5]", // the new one is dropped
+		"lifo": "[8 7 6 5 4]", // the oldest is dropped, the newest comes first
+	}
+	for kind, want := range want {
+		t.Run(kind, func(t *testing.T) {
+			settings := []string{"max_offline_messages=5"}
+			if kind == "lifo" {
+				settings = append(settings, "queue_type=lifo")
+			}
+			forLoops(t, func(t *testing.T, b *broker) {
+				oursOnly(t, "it counts the in-flight window on top")
+				versions(t, func(t *testing.T, v int) {
+					topic := unique("off")
+					c := persistent(v, unique("to"))
+					to := b.connect(t, c)
+					to.subscribe(1, topic)
+					to.leave()
+					numbered(b.connect(t, connect{v: v, id: unique("from")}), topic, 8)
+					if got := fmt.Sprint(takeAll(b.connect(t, c))); got != want {
+						t.Errorf("got %v, want %v", got, want)
+					}
+				}, levels45...)
+			}, settings...)
+		})
+	}
+}
+
+// A client that does not acknowledge has its window and max_online_messages
+// more; the rest is dropped, the newest first.
+func TestOnlineQueueLimit(t *testing.T) {
+	forLoops(t, func(t *testing.T, b *broker) {
+		topic := unique("on")
+		to := b.connect(t, connect{v: 4, id: unique("to")})
+		to.subscribe(1, topic)
+		from := b.connect(t, connect{v: 4, id: unique("from")})
+		numbered(from, topic, 20)
+		got := takeAll(to)
+		if len(got) != 8 && len(got) != 9 { // VerneMQ holds one more in its hands
+			t.Fatalf("got %v, want 1 to 8 (3 in flight, 5 waiting)", got)
+		}
+		for i, p := range got {
+			if p != fmt.Sprint(i+1) {
+				t.Fatalf("got %v, want them in order", got)
+			}
+		}
+		numbered(from, topic, 1)
+		if got := fmt.Sprint(takeAll(to)); got != "[1]" {
+			t.Errorf("got %v after the queue was emptied, want [1]", got)
+		}
+	}, "max_inflight_messages=3", "max_online_messages=5")
+}
+
+// Only what is delivered with QoS 1 or more waits for an absent client.
+func TestOfflineKeepsQoS(t *testing.T) {
+	forLoops(t, func(t *testing.T, b *broker) {
+		versions(t, func(t *testing.T, v int) {
+			topic := unique("kept")
+			c := persistent(v, unique("to"))
+			to := b.connect(t, c)
+			for sub := byte(0); sub <= 2; sub++ {
+				to.subscribe(sub, fmt.Sprint(topic, "/", sub))
+			}
+			to.leave()
+			from := b.connect(t, connect{v: v, id: unique("from")})
+			want := map[string]byte{}
+			for sub := byte(0); sub <= 2; sub++ {
+				for qos := byte(0); qos <= 2; qos++ {
+					p := fmt.Sprintf("%d to %d", qos, sub)
+					from.pub(publish{topic: fmt.Sprint(topic, "/", sub), payload: p, qos: qos})
+					if sub > 0 && qos > 0 {
+						want[p] = min(sub, qos)
+					}
+				}
+			}
+			to = b.connect(t, c)
+			for len(want) > 0 {
+				p := to.recv()
+				if q, ok := want[p.payload]; !ok || q != p.qos || p.dup || p.retain {
+					t.Fatalf("got %+v, still waiting for %v", p, want)
+				}
+				delete(want, p.payload)
+			}
+			to.quiet()
+		}, levels45...)
+	})
+}
+
+// What was acknowledged to a publisher survives a stop and a crash.
+func TestPersistentAcrossRestart(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		t.Run(fmt.Sprintf("crash=%v", crash), func(t *testing.T) {
+			forLoops(t, func(t *testing.T, b *broker) {
+				if crash {
+					oursOnly(t, "it saves at intervals")
+				}
+				four, five := persistent(4, "four"), persistent(5, "five")
+				for _, c := range []connect{four, five} {
+					to := b.connect(t, c)
+					to.subscribe(1, "r/"+c.id+"/+")
+					to.leave()
+				}
+				from := b.connect(t, connect{v: 4, id: "from"})
+				for _, c := range []connect{four, five} {
+					numbered(from, "r/"+c.id+"/x", 50)
+				}
+				from.pub(publish{topic: "r/kept", payload: "kept", qos: 1, retain: true})
+				if crash {
+					b.kill()
+					if err := b.start(); err != nil {
+						t.Fatal(err)
+					}
+				} else {
+					b.restart(t)
+				}
+				for _, c := range []connect{four, five} {
+					to := b.connect(t, c)
+					if !to.present {
+						t.Fatalf("%s: no session present", c.id)
+					}
+					for i := range 50 {
+						p := to.wantPub(publish{topic: "r/" + c.id + "/x", payload: fmt.Sprint(i + 1), qos: 1})
+						to.take(p)
+					}
+					to.quiet()
+					// The subscription is there again, too.
+					numbered(b.connect(t, connect{v: 4, id: "later"}), "r/"+c.id+"/y", 1)
+					to.take(to.wantPub(publish{topic: "r/" + c.id + "/y", payload: "1", qos: 1}))
+				}
+				late := b.connect(t, connect{v: 4, id: "late"})
+				late.subscribe(0, "r/kept")
+				late.wantPub(publish{topic: "r/kept", payload: "kept", retain: true})
+			}, "max_offline_messages=1000")
+		})
+	}
+}

@@ -1,0 +1,178 @@
+package server
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"vernemq/queue"
+	"vernemq/server/metrics"
+)
+
+// group is a shared subscription: a filter and a group name
+// [MQTT-4.8.2-2]. Each loop keeps its own members. A publisher sees only how
+// many there are on each loop, chooses a loop in proportion, and that loop
+// chooses the member. Online members come before absent ones.
+type group struct {
+	name  string
+	refs  int // members, under Broker.wideMu
+	loops []groupMembers
+}
+
+// groupMembers are the members of a group on one loop. The counts are read by
+// every loop and written by one.
+type groupMembers struct {
+	online, away atomic.Int32
+	on, off      []*subscription
+	next         int // where the search in on or off goes on
+	_            [24]byte
+}
+
+// group finds a group of the route by its name.
+func (r *route) group(name string) *group {
+	if w := r.wide.Load(); w != nil {
+		for _, g := range w.groups {
+			if g.name == name {
+				return g
+			}
+		}
+	}
+	return nil
+}
+
+// joinGroup makes x a member of the named group of its filter.
+func (l *loop) joinGroup(x *subscription, name string) {
+	b, r := l.broker, &x.node.Value
+	b.wideMu.Lock()
+	g := r.group(name)
+	if g == nil {
+		g = &group{name: name, loops: make([]groupMembers, len(b.loops))}
+		b.widenLocked(r, func(w *wide) { w.groups = append(w.groups, g) })
+	}
+	g.refs++
+	b.wideMu.Unlock()
+	x.group = g
+	g.loops[l.index].add(x)
+}
+
+func (l *loop) leaveGroup(x *subscription) {
+	b, g := l.broker, x.group
+	g.loops[l.index].remove(x)
+	b.wideMu.Lock()
+	defer b.wideMu.Unlock()
+	if g.refs--; g.refs == 0 {
+		b.widenLocked(&x.node.Value, func(w *wide) {
+			w.groups = slices.DeleteFunc(w.groups, func(o *group) bool { return o == g })
+		})
+	}
+}
+
+func (m *groupMembers) add(x *subscription) {
+	if x.client.session.Online() {
+		x.pos = uint32(len(m.on))
+		m.on = append(m.on, x)
+	} else {
+		x.pos = uint32(len(m.off))
+		m.off = append(m.off, x)
+	}
+	m.publish()
+}
+
+// remove takes x out of the list in which it is: that of the online members or
+// that of the absent ones.
+func (m *groupMembers) remove(x *subscription) {
+	list := &m.off
+	if int(x.pos) < len(m.on) && m.on[x.pos] == x {
+		list = &m.on
+	}
+	s := *list
+	last := s[len(s)-1]
+	s[x.pos], last.pos = last, x.pos
+	s[len(s)-1] = nil
+	*list = s[:len(s)-1]
+	m.publish()
+}
+
+// moved puts x into the other list after its client came or went.
+func (m *groupMembers) moved(x *subscription) {
+	m.remove(x)
+	m.add(x)
+}
+
+func (m *groupMembers) publish() {
+	m.online.Store(int32(len(m.on)))
+	m.away.Store(int32(len(m.off)))
+}
+
+// maxHops bounds how often a message looks for a member on yet another loop
+// because the members of the chosen one have just left.
+const maxHops = 8
+
+// publishShared gives p to one member of the group.
+func (l *loop) publishShared(g *group, p *queue.Publication, hops uint8) {
+	t := l.choose(g)
+	switch {
+	case t < 0, hops > maxHops:
+		return // the last member has just left
+	case t == l.index:
+		l.deliverShared(g, p)
+	default:
+		l.handOver(t, delivery{msg: p.Message().Hold(), group: g, hops: hops + 1})
+	}
+}
+
+// choose picks a loop in proportion to its online members, or to its absent
+// ones when nobody is online; -1 when there is no member.
+func (l *loop) choose(g *group) int {
+	online, away := int32(0), int32(0)
+	for i := range g.loops {
+		online += g.loops[i].online.Load()
+		away += g.loops[i].away.Load()
+	}
+	total := online
+	if online == 0 {
+		total = away
+	}
+	if total <= 0 {
+		return -1
+	}
+	if len(g.loops) == 1 {
+		return 0
+	}
+	k, last := int32(l.random.Uint64N(uint64(total))), -1
+	for i := range g.loops {
+		n := g.loops[i].away.Load()
+		if online > 0 {
+			n = g.loops[i].online.Load()
+		}
+		if n > 0 {
+			last = i
+		}
+		if k -= n; k < 0 && last >= 0 {
+			break
+		}
+	}
+	return last // whoever is left, should some have left while we counted
+}
+
+// deliverShared gives p to the next member on this loop: an online one, if there
+// is any, and of a few of those one that keeps up. It tells whether there was a
+// member.
+func (l *loop) deliverShared(g *group, p *queue.Publication) bool {
+	m := &g.loops[l.index]
+	list := m.on
+	if len(list) == 0 {
+		list = m.off
+	}
+	if len(list) == 0 {
+		return false
+	}
+	m.next++
+	x := list[m.next%len(list)]
+	for i := 1; i < len(list) && i < 8 && x.client.session.Busy(); i++ {
+		m.next++
+		x = list[m.next%len(list)]
+	}
+	x.client.session.Deliver(p, &x.options)
+	l.metrics.Inc(metrics.RouterMatchesLocal)
+	return true
+}

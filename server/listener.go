@@ -1,0 +1,62 @@
+package server
+
+import (
+	"time"
+
+	"vernemq/reactor"
+	"vernemq/server/config"
+	"vernemq/server/session"
+)
+
+// listener is what a connection has of its listener.
+type listener struct {
+	config     *config.Listener
+	mountpoint string
+}
+
+func newListener(c *config.Listener) *listener { return &listener{c, c.Mountpoint} }
+
+func listenerOf(c *reactor.Conn) *listener { return c.Listener().Options().Tag.(*listener) }
+
+func (li *listener) options() reactor.ListenOptions {
+	c := li.config
+	return reactor.ListenOptions{
+		Name: c.Name, Network: c.Network, Address: c.Address,
+		MaxConnections: c.MaxConnections, NoDelay: c.NoDelay,
+		SndBuf: c.BufferSizes[0], RcvBuf: c.BufferSizes[1], Tag: li,
+	}
+}
+
+// rules are those of the moment: some are settings that may change.
+func (li *listener) rules(b *Broker) session.Rules {
+	return session.Rules{
+		Versions:        li.config.AllowedVersions,
+		MaxClientIDSize: b.config.Load().MaxClientIDSize,
+		Anonymous:       li.config.AllowAnonymous,
+	}
+}
+
+func limitsOf(c *config.Config) *session.Limits {
+	return &session.Limits{
+		MaxInflight:          c.MaxInflightMessages,
+		ReceiveMaxClient:     c.ReceiveMaxClient,
+		ReceiveMaxBroker:     c.ReceiveMaxBroker,
+		TopicAliasMaxClient:  c.TopicAliasMaxClient,
+		MaxOnline:            c.MaxOnlineMessages,
+		MaxOffline:           c.MaxOfflineMessages,
+		OverrideMaxOnline:    c.OverrideMaxOnlineMessages,
+		LIFO:                 c.QueueLIFO,
+		UpgradeQoS:           c.UpgradeOutgoingQoS,
+		SuppressTakeoverWill: c.SuppressWillOnTakeover,
+		MaxWillDelay:         c.MaxLastWillDelay,
+		RetryInterval:        seconds(c.RetryInterval),
+		PersistentExpiry:     seconds(c.PersistentClientExpiration),
+		MaxSubscriptions:     c.MaxSubscriptionsPerClient,
+		TopicMaxDepth:        c.TopicMaxDepth,
+		MaxRemaining:         c.MaxMessageSize,
+	}
+}
+
+func seconds(d time.Duration) uint32 {
+	return uint32(min(int64(d/time.Second), int64(^uint32(0))))
+}

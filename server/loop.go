@@ -1,0 +1,338 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"math/bits"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"vernemq/codec"
+	"vernemq/queue"
+	"vernemq/queue/store"
+	"vernemq/reactor"
+	"vernemq/reactor/wheel"
+	"vernemq/server/metrics"
+	"vernemq/server/session"
+	"vernemq/trie"
+)
+
+// inboxLimit is the number of messages on their way to a loop from which
+// publishers are not read any more until that loop has caught up.
+const inboxLimit = 32768
+
+// finishTimeout is how long a closing connection may take to accept what is
+// still to be sent.
+const finishTimeout = 5 * time.Second
+
+// loop is the broker's part of a reactor loop: the clients whose home it is
+// and all that belongs to them. Only its goroutine touches it, except for the
+// fields that say otherwise.
+type loop struct {
+	broker  *Broker
+	reactor *reactor.Loop
+	index   int
+	log     *slog.Logger
+
+	clients clientTable
+	wheel   *wheel.Wheel
+	timers  []*client // by id in the wheel
+	spare   []uint32  // ids that are free
+	store   store.Shard
+
+	inbox *reactor.Inbox[delivery] // written by every loop
+	out   [][]delivery             // for each other loop, handed over when the turn ends
+	// congested are the loops that have too much to do; publishers who wait
+	// for them are held.
+	congested uint64
+	waiters   atomic.Uint64 // loops that wait for this one to catch up; written by any loop
+	held      []heldConn
+
+	matches []*trie.Node[route]
+	scratch session.Scratch
+	arrived queue.Publication // a message from another loop
+	connect codec.Connect
+	random  *rand.Rand
+
+	metrics metrics.Set // its Sum may be read by anyone
+	drops   map[*client]int
+	lines   logBudget
+}
+
+// heldConn is a connection that is not read because of congestion. The
+// generation tells whether it is still the same.
+type heldConn struct {
+	conn       *reactor.Conn
+	generation uint32
+}
+
+func newLoop(b *Broker, r *reactor.Loop) *loop {
+	l := &loop{
+		broker: b, reactor: r, index: r.Index(), log: b.log,
+		wheel: wheel.New(r.Now()), store: b.store.Shard(r.Index()),
+		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		drops:  map[*client]int{},
+	}
+	l.inbox = reactor.NewInbox(r, l.receive)
+	return l
+}
+
+// unix is the wall clock of this turn in seconds.
+func (l *loop) unix() int64 { return l.reactor.Time().Unix() }
+
+// admission is what a connection carries from the loop that accepted it to its
+// home loop.
+type admission struct {
+	id       string
+	assigned bool
+}
+
+// Home checks a CONNECT as far as no state is needed and names the loop that
+// the client belongs to.
+func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
+	li := listenerOf(c)
+	err := codec.DecodeConnect(f, &l.connect)
+	v5 := l.connect.Version == codec.V5
+	l.metrics.IncVersion(metrics.ConnectReceived, v5)
+	if err != nil {
+		l.metrics.IncVersion(metrics.ConnackRefused, v5)
+		return 0, refusal(&l.connect, err), err
+	}
+	rules := li.rules(l.broker)
+	id, assigned, code := session.Admit(&l.connect, &rules)
+	if code != codec.Success {
+		l.metrics.IncVersion(metrics.ConnackRefused, v5)
+		return 0, session.Refuse(l.connect.Version, code), &refusedError{id: string(l.connect.ClientID), code: code}
+	}
+	c.SetUser(&admission{id, assigned})
+	return l.broker.home(queue.KeyOf(li.mountpoint, id)), nil, nil
+}
+
+func refusal(c *codec.Connect, err error) []byte {
+	var e *codec.Error
+	if !errors.As(err, &e) || errors.Is(err, codec.ErrProtocolName) {
+		return nil
+	}
+	return session.Refuse(c.Version, e.Code)
+}
+
+// refusedError says why a CONNECT was refused.
+type refusedError struct {
+	id   string
+	code codec.ReasonCode
+}
+
+func (e *refusedError) Error() string { return "client refused: " + e.code.String() }
+
+// Opened has nothing to do: the CONNECT follows as data.
+func (l *loop) Opened(*reactor.Conn) {}
+
+// Data handles the packets that have arrived.
+func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
+	limit := l.broker.limits.Load().MaxRemaining
+	for n < len(in) {
+		f, size, need, err := codec.Cut(in[n:], limit)
+		if err != nil {
+			l.malformed(c, err)
+			return len(in), 0
+		}
+		if size == 0 {
+			return n, need
+		}
+		n += size
+		if !l.packet(c, f) {
+			return len(in), 0
+		}
+		if l.congested != 0 && f.Type() == codec.PUBLISH {
+			l.hold(c)
+			return n, 0
+		}
+	}
+	return n, 0
+}
+
+// packet handles one packet. It returns false when the connection is ending.
+func (l *loop) packet(c *reactor.Conn, f codec.Frame) bool {
+	switch u := c.User().(type) {
+	case *client:
+		return u.conn == c && u.session.Packet(f)
+	case *admission:
+		return l.connectClient(c, u, f)
+	}
+	return false
+}
+
+// connectClient gives a connection to its client, which is made if it is new.
+func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool {
+	if err := codec.DecodeConnect(f, &l.connect); err != nil {
+		c.Close(err) // cannot be: Home has decoded the same bytes
+		return false
+	}
+	mountpoint := listenerOf(c).mountpoint
+	key := queue.KeyOf(mountpoint, a.id)
+	cl := l.clients.find(key, mountpoint, a.id)
+	if cl != nil && cl.session.Online() {
+		cl.session.TakeOver()
+		cl = l.clients.find(key, mountpoint, a.id) // a clean session has ended
+	}
+	if cl == nil {
+		cl = l.newClient(mountpoint, a.id)
+	}
+	cl.conn = c
+	c.SetUser(cl)
+	cl.session.Connect(link{c}, &l.connect, a.assigned, l.broker.limits.Load())
+	return true
+}
+
+func (l *loop) newClient(mountpoint, id string) *client {
+	c := &client{loop: l}
+	c.session = session.New(c, mountpoint, id)
+	if k := len(l.spare); k > 0 {
+		c.timer, l.spare = l.spare[k-1], l.spare[:k-1]
+		l.timers[c.timer] = c
+	} else {
+		c.timer = uint32(len(l.timers))
+		l.timers = append(l.timers, c)
+	}
+	l.clients.add(c)
+	l.metrics.Inc(metrics.QueueSetup)
+	return c
+}
+
+// forget removes a client whose session has ended.
+func (l *loop) forget(c *client) {
+	l.wheel.Cancel(c.timer)
+	l.timers[c.timer] = nil
+	l.spare = append(l.spare, c.timer)
+	l.clients.remove(c)
+	delete(l.drops, c)
+	l.metrics.Inc(metrics.QueueTeardown)
+}
+
+// malformed ends a connection that sends no MQTT packets.
+func (l *loop) malformed(c *reactor.Conn, err error) {
+	cl, ok := c.User().(*client)
+	if !ok || cl.conn != c {
+		c.Close(err)
+		return
+	}
+	var e *codec.Error
+	if errors.As(err, &e) && e.Code == codec.PacketTooLarge {
+		l.metrics.IncVersion(metrics.InvalidMessageSize, cl.session.Version() == codec.V5)
+	}
+	cl.session.Malformed(err)
+}
+
+// Writable lets a client go on that had too much output.
+func (l *loop) Writable(c *reactor.Conn) {
+	if cl, ok := c.User().(*client); ok && cl.conn == c {
+		cl.session.Writable()
+	}
+}
+
+// Closed tells the client that its connection has ended.
+func (l *loop) Closed(c *reactor.Conn, err error) {
+	l.logClosed(c, err)
+	if cl, ok := c.User().(*client); ok && cl.conn == c {
+		cl.session.Lost()
+	}
+}
+
+// Tick fires the timers that are due.
+func (l *loop) Tick(now uint32) {
+	l.wheel.Advance(now, func(id uint32) {
+		if c := l.timers[id]; c != nil {
+			c.session.Timer()
+		}
+	})
+	l.metrics.Publish()
+	l.logDrops()
+	l.lines.refill()
+}
+
+// EndTurn hands messages over to other loops.
+func (l *loop) EndTurn() {
+	for t, batch := range l.out {
+		if len(batch) > 0 {
+			l.broker.loops[t].inbox.PutAll(batch)
+			clear(batch)
+			l.out[t] = batch[:0]
+		}
+	}
+	if l.congested != 0 {
+		l.awaitRelief()
+	}
+}
+
+// handOver puts a message into the batch for another loop.
+func (l *loop) handOver(t int, d delivery) {
+	l.out[t] = append(l.out[t], d)
+	l.metrics.Inc(metrics.RouterMatchesRemote)
+	if len(l.out[t])+l.broker.loops[t].inbox.Len() >= inboxLimit && l.congested&(1<<t) == 0 {
+		l.congested |= 1 << t
+		l.metrics.Inc(metrics.InboxFull)
+	}
+	l.reactor.Ring()
+}
+
+// receive takes the messages that other loops have for clients of this one.
+func (l *loop) receive(batch []delivery) {
+	p := &l.arrived
+	for i := range batch {
+		d := &batch[i]
+		p.View(d.msg)
+		if d.group == nil {
+			l.deliver(d.route, p)
+		} else if !l.deliverShared(d.group, p) {
+			l.publishShared(d.group, p, d.hops)
+		}
+		p.Reset()
+		d.msg.Release()
+	}
+	l.relieve()
+}
+
+// hold stops reading from a publisher until congestion is over.
+func (l *loop) hold(c *reactor.Conn) {
+	c.PauseRead()
+	l.held = append(l.held, heldConn{c, c.Generation()})
+}
+
+// awaitRelief asks the congested loops to call back. One that has caught up
+// in the meantime needs no asking.
+func (l *loop) awaitRelief() {
+	for m := l.congested; m != 0; m &= m - 1 {
+		t := l.broker.loops[bits.TrailingZeros64(m)]
+		t.waiters.Or(1 << l.index)
+		if t.inbox.Len() < inboxLimit/2 {
+			t.relieve()
+		}
+	}
+}
+
+// relieve tells the loops that wait for this one to go on. Any goroutine.
+func (l *loop) relieve() {
+	if l.waiters.Load() == 0 {
+		return
+	}
+	for m := l.waiters.Swap(0); m != 0; m &= m - 1 {
+		w := l.broker.loops[bits.TrailingZeros64(m)]
+		w.reactor.Post(func() { w.resume(l.index) })
+	}
+}
+
+// resume reads the held publishers again once no loop is congested.
+func (l *loop) resume(from int) {
+	l.congested &^= 1 << from
+	if l.congested != 0 {
+		return
+	}
+	held := l.held
+	l.held = nil
+	for _, h := range held {
+		if h.conn.Generation() == h.generation {
+			h.conn.ResumeRead()
+		}
+	}
+}

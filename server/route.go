@@ -1,0 +1,252 @@
+package server
+
+import (
+	"math/bits"
+	"slices"
+	"sync/atomic"
+
+	"vernemq/codec"
+	"vernemq/queue"
+	"vernemq/server/metrics"
+	"vernemq/server/session"
+	"vernemq/trie"
+)
+
+// maxLoops is the number of loops that a route's mask can name.
+const maxLoops = 64
+
+// subscription binds a client to a topic filter. It belongs to the client's
+// loop.
+type subscription struct {
+	client  *client
+	node    *trie.Node[route]
+	group   *group // of a shared subscription, else nil
+	pos     uint32 // place in the list that holds it
+	options session.Options
+}
+
+// route is what the index keeps for a topic filter. Which loops have
+// subscribers is read by every loop; the subscribers themselves are kept
+// apart for each loop and only touched by it. Nearly all filters have
+// subscribers on one loop only, and one subscriber, so that case is inline.
+type route struct {
+	mask  atomic.Uint64 // loops that have plain subscribers
+	owner atomic.Int32  // loop+1 that uses set; the first loop to come takes it
+	set   subscribers   // of the owner
+	wide  atomic.Pointer[wide]
+}
+
+// wide is the rest of a route. It is replaced as a whole, under
+// Broker.wideMu.
+type wide struct {
+	sets   []*subscribers // by loop; nil for the owner and for loops without subscribers
+	groups []*group
+}
+
+// subscribers is a set with constant-time insertion and removal.
+type subscribers struct {
+	first *subscription
+	rest  *[]*subscription
+}
+
+func (s *subscribers) add(x *subscription) {
+	if s.first == nil {
+		s.first, x.pos = x, 0
+		return
+	}
+	if s.rest == nil {
+		s.rest = new([]*subscription)
+	}
+	*s.rest = append(*s.rest, x)
+	x.pos = uint32(len(*s.rest))
+}
+
+// remove takes x out and tells whether the set is empty now.
+func (s *subscribers) remove(x *subscription) bool {
+	if s.rest == nil {
+		s.first = nil
+		return true
+	}
+	r := *s.rest
+	last := r[len(r)-1]
+	r[len(r)-1] = nil
+	if x.pos == 0 {
+		s.first, last.pos = last, 0
+	} else if x != last {
+		r[x.pos-1], last.pos = last, x.pos
+	}
+	*s.rest = r[:len(r)-1]
+	if len(r) == 1 {
+		s.rest = nil
+	}
+	return false
+}
+
+// subscribersOf gives the set of a loop; nil when the loop never had one here.
+// Only that loop may call it.
+func (r *route) subscribersOf(loop int) *subscribers {
+	if int(r.owner.Load()) == loop+1 {
+		return &r.set
+	}
+	if w := r.wide.Load(); w != nil && loop < len(w.sets) {
+		return w.sets[loop]
+	}
+	return nil
+}
+
+// claim gives the set of a loop and makes it if needed.
+func (b *Broker) claim(r *route, loop int) *subscribers {
+	if s := r.subscribersOf(loop); s != nil {
+		return s
+	}
+	if r.owner.CompareAndSwap(0, int32(loop)+1) {
+		return &r.set
+	}
+	s := new(subscribers)
+	b.widen(r, func(w *wide) {
+		w.sets = slices.Grow(w.sets, len(b.loops))[:len(b.loops)]
+		w.sets[loop] = s
+	})
+	return s
+}
+
+// widen replaces a route's wide part by a changed copy.
+func (b *Broker) widen(r *route, change func(*wide)) {
+	b.wideMu.Lock()
+	defer b.wideMu.Unlock()
+	b.widenLocked(r, change)
+}
+
+func (b *Broker) widenLocked(r *route, change func(*wide)) {
+	w := new(wide)
+	if old := r.wide.Load(); old != nil {
+		w.sets, w.groups = slices.Clone(old.sets), slices.Clone(old.groups)
+	}
+	change(w)
+	r.wide.Store(w)
+}
+
+// addPlain makes x, a subscription of this loop's client, a receiver.
+func (l *loop) addPlain(x *subscription) {
+	r := &x.node.Value
+	l.broker.claim(r, l.index).add(x)
+	r.mask.Or(1 << l.index)
+}
+
+func (l *loop) removePlain(x *subscription) {
+	r := &x.node.Value
+	if r.subscribersOf(l.index).remove(x) {
+		r.mask.And(^(uint64(1) << l.index))
+	}
+}
+
+// delivery is a message on its way to the subscribers of another loop. It
+// owns one hold on the message.
+type delivery struct {
+	msg   *queue.Message
+	route *route
+	group *group // instead of route: a member of this loop is to be chosen
+	hops  uint8
+}
+
+// publish routes p within a mountpoint: once through the index, straight to
+// the subscribers of this loop, and with one item per filter to each other
+// loop that has any.
+func (l *loop) publish(mountpoint string, p *queue.Publication) {
+	if p.Retain {
+		l.broker.retain(mountpoint, p)
+	}
+	l.matches = l.broker.index.Match(mountpoint, p.Topic, l.matches[:0])
+	for _, n := range l.matches {
+		r := &n.Value
+		mask := r.mask.Load()
+		if mask&(1<<l.index) != 0 {
+			l.deliver(r, p)
+		}
+		for m := mask &^ (1 << l.index); m != 0; m &= m - 1 {
+			l.handOver(bits.TrailingZeros64(m), delivery{msg: p.Message().Hold(), route: r})
+		}
+		if w := r.wide.Load(); w != nil {
+			for _, g := range w.groups {
+				l.publishShared(g, p, 0)
+			}
+		}
+	}
+}
+
+// deliver gives p to this loop's subscribers of a route.
+func (l *loop) deliver(r *route, p *queue.Publication) {
+	s := r.subscribersOf(l.index)
+	if s == nil || s.first == nil {
+		return
+	}
+	n := 1
+	s.first.client.session.Deliver(p, &s.first.options)
+	if s.rest != nil {
+		n += len(*s.rest)
+		for _, x := range *s.rest {
+			x.client.session.Deliver(p, &x.options)
+		}
+	}
+	l.metrics.Add(metrics.RouterMatchesLocal, n)
+}
+
+// retain keeps p as the retained message of its topic, or removes the one
+// that is kept when p is empty [MQTT-3.3.1-5] [MQTT-3.3.1-6].
+func (b *Broker) retain(mountpoint string, p *queue.Publication) {
+	if len(p.Payload) == 0 {
+		b.retained.Delete(mountpoint, string(p.Topic))
+		return
+	}
+	b.retained.Put(mountpoint, string(p.Topic), p.Unpooled())
+}
+
+// subscribe makes or replaces a subscription of c.
+func (l *loop) subscribe(c *client, f *codec.Filter, id uint32) (isNew bool, code codec.ReasonCode) {
+	name, filter, shared := codec.SplitShared(f.Filter)
+	o := session.Options{ID: id, QoS: f.QoS, NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished}
+	node := l.broker.index.Acquire(c.session.Mountpoint, string(filter))
+	if x := c.subs.find(node, string(name), shared); x != nil {
+		l.broker.index.Release(node) // x holds it already
+		x.options = o
+		return false, codec.ReasonCode(f.QoS)
+	}
+	if limit := c.session.Limits().MaxSubscriptions; limit > 0 && c.subs.len() >= limit {
+		l.broker.index.Release(node)
+		return false, codec.QuotaExceeded
+	}
+	x := &subscription{client: c, node: node, options: o}
+	if shared {
+		l.joinGroup(x, string(name))
+	} else {
+		l.addPlain(x)
+	}
+	c.subs.add(x)
+	return true, codec.ReasonCode(f.QoS)
+}
+
+// unsubscribe ends the subscription of c with a filter and tells whether there
+// was one.
+func (l *loop) unsubscribe(c *client, f []byte) bool {
+	name, filter, shared := codec.SplitShared(f)
+	node := l.broker.index.Find(c.session.Mountpoint, string(filter))
+	if node == nil {
+		return false
+	}
+	x := c.subs.find(node, string(name), shared)
+	if x == nil {
+		return false
+	}
+	c.subs.remove(x)
+	l.endSubscription(x)
+	return true
+}
+
+func (l *loop) endSubscription(x *subscription) {
+	if x.group != nil {
+		l.leaveGroup(x)
+	} else {
+		l.removePlain(x)
+	}
+	l.broker.index.Release(x.node)
+}

@@ -1,0 +1,99 @@
+package session
+
+import (
+	"vernemq/codec"
+	"vernemq/queue"
+	"vernemq/server/metrics"
+)
+
+// acknowledgement handles PUBACK, PUBREC, PUBREL and PUBCOMP.
+func (s *Session) acknowledgement(f codec.Frame) bool {
+	a := &s.host.Scratch().Ack
+	if err := codec.DecodeAck(s.version, f, a); err != nil {
+		return s.fail(err)
+	}
+	switch f.Type() {
+	case codec.PUBACK:
+		s.puback(a)
+	case codec.PUBREC:
+		s.pubrec(a)
+	case codec.PUBREL:
+		s.pubrel(a)
+	default:
+		s.pubcomp(a)
+	}
+	return true
+}
+
+// flight finds the message that an acknowledgement is for, nil when there is
+// none that waits for it.
+func (s *Session) flight(id uint16) *queue.Flight {
+	if s.extra == nil {
+		return nil
+	}
+	return s.extra.inflight.Find(id)
+}
+
+// settle takes a message out of the window and sends what waits for its place.
+func (s *Session) settle(id uint16) {
+	x, _ := s.extra.inflight.Remove(id)
+	if x.Again {
+		s.extra.resend--
+	}
+	if x.Msg != nil {
+		x.Msg.Release()
+	}
+	s.pump()
+}
+
+func (s *Session) puback(a *codec.Ack) {
+	s.count(metrics.PubackReceived)
+	if x := s.flight(a.PacketID); x == nil || x.State != queue.AwaitPuback {
+		s.count(metrics.PubackInvalid)
+		return
+	}
+	s.settle(a.PacketID)
+}
+
+func (s *Session) pubrec(a *codec.Ack) {
+	s.count(metrics.PubrecReceived)
+	x := s.flight(a.PacketID)
+	switch {
+	case x == nil || x.State == queue.AwaitPuback:
+		s.count(metrics.PubrecInvalid)
+		code := codec.Success
+		if s.v5() {
+			code = codec.PacketIdentifierNotFound
+		}
+		s.ack(codec.PUBREL, a.PacketID, code)
+		return
+	case a.Reason >= 0x80: // [MQTT-4.4.0-2]
+		s.settle(a.PacketID)
+		return
+	case x.State == queue.AwaitPubrec:
+		x.Msg.Release()
+		x.Msg, x.State = nil, queue.AwaitPubcomp
+	}
+	x.Sent = s.host.Clock()
+	if x.Again {
+		x.Again = false
+		s.extra.resend--
+	}
+	s.ack(codec.PUBREL, a.PacketID, codec.Success) // [MQTT-4.3.3-4]
+	s.count(metrics.PubrelSent)
+}
+
+func (s *Session) pubcomp(a *codec.Ack) {
+	s.count(metrics.PubcompReceived)
+	if x := s.flight(a.PacketID); x == nil || x.State != queue.AwaitPubcomp {
+		s.count(metrics.PubcompInvalid)
+		return
+	}
+	s.settle(a.PacketID)
+}
+
+// ack writes an acknowledgement.
+func (s *Session) ack(t codec.Type, id uint16, code codec.ReasonCode) {
+	out := s.link.Output()
+	out.B = codec.AppendAck(out.B, s.version, t, id, code, "")
+}

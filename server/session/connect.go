@@ -1,0 +1,150 @@
+package session
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+
+	"vernemq/codec"
+	"vernemq/server/metrics"
+)
+
+// Rules are what a listener lets in.
+type Rules struct {
+	Versions        []byte // protocol levels: 3, 4, 5, 131, 132
+	MaxClientIDSize int    // bytes
+	Anonymous       bool
+}
+
+// Admit checks a CONNECT against the rules that need no state (reference:
+// connection set-up). It returns the client identifier, generated when the
+// client left it to the broker; a code other than Success refuses the client.
+func Admit(c *codec.Connect, r *Rules) (id string, assigned bool, code codec.ReasonCode) {
+	if !contains(r.Versions, c.Level) {
+		return "", false, codec.UnsupportedProtocolVersion
+	}
+	switch {
+	case len(c.ClientID) > 0:
+		id = string(c.ClientID)
+	case c.Version == codec.V5, c.Version == codec.V311 && c.CleanStart:
+		id, assigned = generateID(), true // [MQTT-3.1.3-6]
+	default:
+		return "", false, codec.ClientIdentifierNotValid // [MQTT-3.1.3-8]
+	}
+	switch {
+	case len(c.ClientID) > r.MaxClientIDSize:
+		return "", false, codec.ClientIdentifierNotValid
+	case c.HasAuthMethod:
+		return "", false, codec.BadAuthenticationMethod // [MQTT-4.12.0-1]
+	case !r.Anonymous:
+		return "", false, codec.NotAuthorized
+	}
+	return id, assigned, codec.Success
+}
+
+func contains(levels []byte, level byte) bool {
+	for _, l := range levels {
+		if l == level {
+			return true
+		}
+	}
+	return false
+}
+
+// generateID makes a client identifier from 21 random bytes.
+func generateID() string {
+	var b [21]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return "anon-" + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// Connect attaches a connection whose CONNECT was admitted. The client must be
+// away: the host ends the connection that it may still have with TakeOver.
+func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits) {
+	resumed := s.flags&everPresent != 0 && !c.CleanStart
+	if !resumed {
+		s.discard() // [MQTT-3.1.2-4]
+	}
+	s.attach(link, c, l)
+	s.connack(resumed, assigned)
+	s.host.Presence(true)
+	if resumed {
+		s.resume()
+	}
+}
+
+// attach takes over what CONNECT says of the connection.
+func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
+	s.link, s.limits = link, l
+	s.version, s.keepAlive = c.Version, c.KeepAlive
+	s.flags = everPresent
+	if c.Bridge {
+		s.flags |= bridge
+	}
+	s.maxPacket = 0
+	if s.v5() {
+		s.expiry = c.SessionExpiry
+		s.maxPacket = c.MaxPacketSize
+		s.window = min(c.ReceiveMax, l.ReceiveMaxClient)
+		if !c.RequestProblemInfo {
+			s.flags |= noProblems
+		}
+	} else {
+		s.expiry = 0
+		if !c.CleanStart {
+			s.expiry = never
+		}
+		s.window = uint16(l.MaxInflight)
+		if l.MaxInflight <= 0 || l.MaxInflight > 65535 {
+			s.window = 65535
+		}
+	}
+	// One identifier stays free, so that there is always a next one.
+	s.window = min(max(s.window, 1), 65534)
+	if s.expiry > 0 {
+		s.flags |= persistent
+	}
+	s.Username = ""
+	if c.HasUsername {
+		s.Username = string(c.Username)
+	}
+	s.setWill(c) // a will of the connection before is gone [MQTT-3.1.3-9]
+	s.due = 0
+	if c.KeepAlive > 0 {
+		s.arm(s.keepAliveEnd())
+	}
+}
+
+func (s *Session) connack(resumed, assigned bool) {
+	var p codec.ConnackProps
+	if s.v5() {
+		if assigned {
+			p.AssignedClientID = s.ID // [MQTT-3.2.2-16]
+		}
+		if s.limits.ReceiveMaxBroker != 65535 {
+			p.ReceiveMax = s.limits.ReceiveMaxBroker
+		}
+		p.TopicAliasMax = s.limits.TopicAliasMaxClient
+	}
+	out := s.link.Output()
+	// MQTT 3.1 has no Session Present.
+	out.B = codec.AppendConnack(out.B, s.version, resumed && s.version != codec.V31, codec.Success, &p)
+	s.count(metrics.ConnackSent)
+}
+
+// Refuse gives the CONNACK that refuses a CONNECT, or nothing where the
+// protocol wants silence: a malformed packet of MQTT 3 [MQTT-3.1.4-1].
+func Refuse(v codec.Version, code codec.ReasonCode) []byte {
+	if v != codec.V5 && (code == codec.MalformedPacket || code == codec.ProtocolError || code == codec.TopicNameInvalid) {
+		return nil
+	}
+	return codec.AppendConnack(nil, v, false, code, nil)
+}
+
+// TakeOver ends the connection that a new one of the same client replaces
+// [MQTT-3.1.4-3]. The session ends with it unless it is persistent.
+func (s *Session) TakeOver() {
+	if s.limits.SuppressTakeoverWill && s.extra != nil {
+		s.extra.will = nil
+	}
+	s.end(errTakenOver)
+}

@@ -1,0 +1,268 @@
+package session
+
+import (
+	"vernemq/queue"
+	"vernemq/queue/store"
+	"vernemq/server/metrics"
+)
+
+// Options are what a subscription asks for.
+type Options struct {
+	ID                uint32 // Subscription Identifier, 0 = none
+	QoS               byte   // granted
+	NoLocal           bool
+	RetainAsPublished bool
+}
+
+// Deliver takes a publication for this client because of a subscription.
+func (s *Session) Deliver(p *queue.Publication, o *Options) {
+	if o.NoLocal && p.From == s.Key { // [MQTT-3.8.3-3]
+		return
+	}
+	qos := min(o.QoS, p.QoS) // [MQTT-3.8.4-8]
+	if s.limits.UpgradeQoS {
+		qos = o.QoS
+	}
+	s.send(p, qos, p.Retain && o.RetainAsPublished, o.ID)
+}
+
+// send passes a publication on to the client, or keeps it until the client
+// can take it.
+func (s *Session) send(p *queue.Publication, qos byte, retain bool, id uint32) {
+	m := s.host.Metrics()
+	m.Inc(metrics.QueueMessageIn)
+	if s.link == nil {
+		s.keep(p, qos, retain, id)
+		return
+	}
+	if p.Expires != 0 && s.host.Unix() >= p.Expires {
+		m.Inc(metrics.QueueMessageExpired)
+		return
+	}
+	e := s.extra
+	if e != nil && (e.waiting.Len() > 0 || e.resend > 0) || s.link.Full() {
+		s.wait(p, qos, retain, id)
+		return
+	}
+	if qos > 0 && s.more().inflight.Len() >= int(s.window) {
+		s.wait(p, qos, retain, id)
+		return
+	}
+	s.dispatch(p, qos, retain, id)
+}
+
+// dispatch writes a message out; the window has room for it.
+func (s *Session) dispatch(p *queue.Publication, qos byte, retain bool, id uint32) {
+	d := s.delivery(qos, retain, id)
+	m := s.host.Metrics()
+	if s.maxPacket != 0 && p.Size(d) > int(s.maxPacket) {
+		m.Inc(metrics.QueueMessageDrop) // counts as delivered [MQTT-3.1.2-25]
+		return
+	}
+	if qos > 0 {
+		state := queue.AwaitPuback
+		if qos == 2 {
+			state = queue.AwaitPubrec
+		}
+		now := s.host.Clock()
+		entry := queue.Entry{Msg: p.Message().Hold(), SubscriptionID: id, QoS: qos, Retain: retain}
+		d.ID = s.extra.inflight.Add(entry, state, now)
+		if !s.v5() && s.limits.RetryInterval > 0 {
+			s.arm(after(now, s.limits.RetryInterval))
+		}
+	}
+	m.Inc(metrics.QueueMessageOut)
+	s.transmit(p, d)
+}
+
+// delivery describes a first transmission to this client. It is the loop's
+// scratch, valid until the next one.
+func (s *Session) delivery(qos byte, retain bool, id uint32) *queue.Delivery {
+	d := &s.host.Scratch().Delivery
+	*d = queue.Delivery{Version: s.version, QoS: qos, Retain: retain, SubscriptionID: id}
+	return d
+}
+
+// transmit writes the PUBLISH packet of a delivery.
+func (s *Session) transmit(p *queue.Publication, d *queue.Delivery) {
+	if p.Expires != 0 {
+		d.Now = s.host.Unix()
+	}
+	out := s.link.Output()
+	if len(p.Payload) < queue.SharedMin {
+		out.B = p.AppendPacket(out.B, d)
+	} else {
+		out.B = p.AppendHead(out.B, d)
+		m := p.Message().Hold()
+		s.link.AppendShared(m.Payload(), m)
+	}
+	s.count(metrics.PublishSent)
+}
+
+// wait queues a message for a connected client that cannot take it now.
+func (s *Session) wait(p *queue.Publication, qos byte, retain bool, id uint32) {
+	e := s.more()
+	if limit := s.limits.MaxOnline; limit >= 0 && e.waiting.Len() >= limit {
+		s.drop()
+		return
+	}
+	e.waiting.Push(queue.Entry{Msg: p.Message().Hold(), SubscriptionID: id, QoS: qos, Retain: retain})
+}
+
+func (s *Session) drop() {
+	s.host.Metrics().Inc(metrics.QueueMessageDrop)
+	s.host.Dropped()
+}
+
+// keep stores a message for a client that is away.
+func (s *Session) keep(p *queue.Publication, qos byte, retain bool, id uint32) {
+	if qos == 0 {
+		s.host.Metrics().Inc(metrics.QueueMessageUnhandled)
+		return
+	}
+	if s.room() {
+		s.host.Store().Append(s.client(), queue.Entry{Msg: p.Message().Hold(), SubscriptionID: id, QoS: qos, Retain: retain})
+	}
+}
+
+// room makes room for one more entry in the backlog of an absent client: with
+// lifo the oldest entry goes, with fifo the new one is refused.
+func (s *Session) room() bool {
+	limit := s.limits.MaxOffline
+	st, c := s.host.Store(), s.client()
+	if limit < 0 || st.Len(c) < limit {
+		return true
+	}
+	s.drop()
+	if !s.limits.LIFO {
+		return false
+	}
+	old, ok := st.First(c)
+	if ok {
+		old.Msg.Release()
+	}
+	return ok
+}
+
+// park puts what waits for a client that just left into its backlog. What is
+// in flight stays in the window [MQTT-4.4.0-1].
+func (s *Session) park() {
+	if s.extra == nil {
+		return
+	}
+	st, c, w := s.host.Store(), s.client(), &s.extra.waiting
+	for w.Len() > 0 {
+		e := w.Pop()
+		switch {
+		case e.QoS == 0:
+			s.host.Metrics().Inc(metrics.QueueMessageUnhandled)
+			e.Msg.Release()
+		case s.room():
+			st.Append(c, e)
+		default:
+			e.Msg.Release()
+		}
+	}
+}
+
+// resume goes on with a session after the client came back: what was in
+// flight is sent again, then the backlog.
+func (s *Session) resume() {
+	if e := s.extra; e != nil {
+		for x := range e.inflight.All {
+			x.Again = true
+			e.resend++
+		}
+	}
+	s.unpark()
+	s.pump()
+}
+
+// unpark moves the backlog to the online queue. What exceeds the online limit
+// is dropped unless the configuration says otherwise.
+func (s *Session) unpark() {
+	st, c := s.host.Store(), s.client()
+	n := st.Len(c)
+	if n == 0 {
+		return
+	}
+	limit := n
+	if max := s.limits.MaxOnline; max >= 0 && !s.limits.OverrideMaxOnline {
+		limit = min(limit, max)
+	}
+	w := &s.more().waiting
+	for range limit {
+		e, ok := s.next(st)
+		if !ok {
+			break
+		}
+		w.Push(e)
+	}
+	for range st.Drop(c) {
+		s.drop()
+	}
+}
+
+// next takes the next entry of the backlog: the oldest, or with lifo the
+// newest.
+func (s *Session) next(st store.Shard) (queue.Entry, bool) {
+	if s.limits.LIFO {
+		return st.Last(s.client())
+	}
+	return st.First(s.client())
+}
+
+// Writable tells that the connection takes output again.
+func (s *Session) Writable() {
+	if s.link != nil {
+		s.pump()
+	}
+}
+
+// pump sends what waits, as far as the window and the connection allow.
+func (s *Session) pump() {
+	e := s.extra
+	if e == nil {
+		return
+	}
+	if e.resend > 0 && !s.sendAgain() {
+		return
+	}
+	sc := s.host.Scratch()
+	for e.waiting.Len() > 0 && !s.link.Full() {
+		if e.waiting.Front().QoS > 0 && e.inflight.Len() >= int(s.window) {
+			return
+		}
+		x := e.waiting.Pop()
+		if x.Msg.Expires != 0 && x.Msg.Expired(s.host.Unix()) {
+			s.host.Metrics().Inc(metrics.QueueMessageExpired)
+		} else {
+			sc.Out.View(x.Msg)
+			s.dispatch(&sc.Out, x.QoS, x.Retain, x.SubscriptionID)
+			sc.Out.Reset()
+		}
+		x.Msg.Release()
+	}
+}
+
+// sendAgain goes on with the transmission of what was in flight when the
+// client left, in the original order. PUBREL takes no place in the window. It
+// tells whether all is sent.
+func (s *Session) sendAgain() bool {
+	e := s.extra
+	now := s.host.Clock()
+	for x := range e.inflight.All {
+		if !x.Again {
+			continue
+		}
+		if s.link.Full() || x.State != queue.AwaitPubcomp && e.inflight.Len()-e.resend >= int(s.window) {
+			return false
+		}
+		e.resend--
+		s.again(x, now)
+	}
+	if !s.v5() && s.limits.RetryInterval > 0 {
+		s.arm(after(now, s.limits.RetryInterval))
+	}
+	return true
+}

@@ -1,0 +1,213 @@
+package session
+
+import (
+	"errors"
+
+	"vernemq/codec"
+	"vernemq/queue"
+	"vernemq/queue/store"
+	"vernemq/server/metrics"
+)
+
+// fail ends the connection because of what the client sent. It returns false,
+// for Packet.
+func (s *Session) fail(err error) bool {
+	var e *codec.Error
+	if !errors.As(err, &e) {
+		e = &codec.Error{Code: codec.UnspecifiedError, Text: err.Error()}
+	}
+	s.count(metrics.MalformedPacket)
+	s.end(e)
+	return false
+}
+
+// Kick ends the connection by the broker's will, as at shutdown. The session
+// may end with it.
+func (s *Session) Kick(cause *codec.Error) {
+	if s.link != nil {
+		s.end(cause)
+	}
+}
+
+// Malformed ends the connection because the bytes that arrived are no packet.
+func (s *Session) Malformed(err error) { s.fail(err) }
+
+// end sends DISCONNECT where the protocol has one, closes the connection and
+// lets the session go on without it. The will is due.
+func (s *Session) end(cause *codec.Error) {
+	if s.v5() {
+		reason := ""
+		if s.flags&noProblems == 0 && s.maxPacket == 0 {
+			reason = cause.Text
+		}
+		out := s.link.Output()
+		out.B = codec.AppendDisconnect(out.B, s.version, cause.Code, reason, "")
+		s.count(metrics.DisconnectSent)
+	}
+	s.link.Finish(cause)
+	s.detach(true)
+}
+
+// Lost tells that the connection ended without a DISCONNECT.
+func (s *Session) Lost() {
+	if s.link != nil {
+		s.detach(true)
+	}
+}
+
+// disconnect handles the client's DISCONNECT.
+func (s *Session) disconnect(f codec.Frame) bool {
+	d := &s.host.Scratch().Disconnect
+	if err := codec.DecodeDisconnect(s.version, f, d); err != nil {
+		return s.fail(err)
+	}
+	s.count(metrics.DisconnectReceived)
+	if d.HasSessionExpiry {
+		if s.expiry == 0 && d.SessionExpiry > 0 {
+			return s.fail(errExpiryChange)
+		}
+		s.expiry = d.SessionExpiry
+		if s.expiry == 0 {
+			s.flags &^= persistent
+		}
+	}
+	s.link.Finish(nil)
+	s.detach(d.Reason != codec.Success) // [MQTT-3.14.4-3]
+	return false
+}
+
+// detach lets the session go on without a connection, or end with it.
+func (s *Session) detach(willDue bool) {
+	s.link, s.due, s.offline = nil, 0, s.host.Clock()
+	if e := s.extra; e != nil {
+		if !willDue {
+			e.will = nil
+		}
+		e.aliases, e.resend = nil, 0
+		e.received.Compact()
+	}
+	s.host.Presence(false)
+	if s.flags&persistent == 0 {
+		s.over()
+		return
+	}
+	s.park()
+	s.scheduleWill()
+	s.trim()
+	if at := s.expires(); at != 0 {
+		s.arm(at)
+	}
+}
+
+// over ends the session: it is the last thing that happens to it.
+func (s *Session) over() {
+	s.fireWill()
+	s.drain()
+	s.flags, s.extra = 0, nil
+	s.host.Ended()
+}
+
+// discard empties the session, so that a new one can begin under the same
+// name.
+func (s *Session) discard() {
+	if s.flags&everPresent == 0 {
+		return
+	}
+	s.fireWill() // the old session ends here, so its delayed will is due
+	s.host.Unsubscribe(nil)
+	s.drain()
+	s.flags, s.extra, s.lastID = 0, nil, 0
+}
+
+// drain throws away all messages of the session.
+func (s *Session) drain() {
+	n := s.host.Store().Drop(s.client())
+	if e := s.extra; e != nil {
+		n += e.waiting.Clear()
+		e.inflight.Clear()
+	}
+	s.host.Metrics().Add(metrics.QueueMessageUnhandled, n)
+}
+
+// client names the session to the store.
+func (s *Session) client() store.Client {
+	return store.Client{Key: s.Key, Mountpoint: s.Mountpoint, ID: s.ID}
+}
+
+// expires is the second of the loop clock at which the session of an absent
+// client ends, 0 when it does not.
+func (s *Session) expires() uint32 {
+	e := s.expiry
+	if !s.v5() {
+		if e = s.limits.PersistentExpiry; e == 0 {
+			return 0
+		}
+	}
+	if e == never {
+		return 0
+	}
+	return after(s.offline, e)
+}
+
+// after adds seconds to a time of the loop clock.
+func after(clock, seconds uint32) uint32 {
+	return uint32(min(uint64(clock)+uint64(seconds), uint64(never)))
+}
+
+// will is the Will Message with what decides about its publication.
+type will struct {
+	data            []byte // topic | properties to forward | payload
+	topic, forward  int    // lengths
+	delay, expiry   uint32 // seconds
+	at              uint32 // loop clock second at which it is due, once the client is away; 0 = not scheduled
+	qos             byte
+	retain, expires bool
+}
+
+func (s *Session) setWill(c *codec.Connect) {
+	if s.extra != nil {
+		s.extra.will = nil
+	}
+	if !c.HasWill {
+		return
+	}
+	w := &will{topic: len(c.Will.Topic), qos: c.Will.QoS, retain: c.Will.Retain,
+		expiry: c.Will.Props.Expiry, expires: c.Will.Props.HasExpiry}
+	w.delay = min(c.Will.Delay, s.limits.MaxWillDelay)
+	w.data = c.Will.Props.AppendForward(append([]byte(nil), c.Will.Topic...))
+	w.forward = len(w.data) - w.topic
+	w.data = append(w.data, c.Will.Payload...)
+	s.more().will = w
+}
+
+// scheduleWill publishes the will of a client that went away, or arms the
+// timer for a delayed one [MQTT-3.1.2-8].
+func (s *Session) scheduleWill() {
+	if s.extra == nil || s.extra.will == nil {
+		return
+	}
+	w := s.extra.will
+	if w.delay == 0 {
+		s.fireWill()
+		return
+	}
+	w.at = after(s.offline, w.delay)
+	s.arm(w.at)
+}
+
+// fireWill publishes the will, if there is one, and removes it [MQTT-3.1.2-10].
+func (s *Session) fireWill() {
+	if s.extra == nil || s.extra.will == nil {
+		return
+	}
+	w := s.extra.will
+	s.extra.will = nil
+	var p queue.Publication
+	p.Topic, p.Forward, p.Payload = w.data[:w.topic], w.data[w.topic:w.topic+w.forward], w.data[w.topic+w.forward:]
+	p.QoS, p.Retain, p.From = w.qos, w.retain, s.Key
+	if w.expires {
+		p.Expires = s.host.Unix() + int64(w.expiry)
+	}
+	s.host.Publish(&p)
+	p.Reset()
+}

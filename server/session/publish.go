@@ -1,0 +1,224 @@
+package session
+
+import (
+	"bytes"
+
+	"vernemq/codec"
+	"vernemq/queue"
+	"vernemq/server/metrics"
+)
+
+// publish handles a PUBLISH from the client.
+func (s *Session) publish(f codec.Frame) bool {
+	sc := s.host.Scratch()
+	m := &sc.Publish
+	if err := codec.DecodePublish(s.version, f, m); err != nil {
+		return s.fail(err)
+	}
+	s.count(metrics.PublishReceived)
+	if s.v5() {
+		if err := s.alias(m); err != nil {
+			return s.fail(err)
+		}
+	}
+	if limit := s.limits.TopicMaxDepth; limit > 0 && bytes.Count(m.Topic, slash) >= limit {
+		return s.fail(errDepth)
+	}
+	if m.QoS == 2 {
+		return s.publishExactlyOnce(m)
+	}
+	code := s.route(m)
+	if m.QoS == 1 {
+		s.ack(codec.PUBACK, m.PacketID, code)
+		s.count(metrics.PubackSent)
+	}
+	return true
+}
+
+var slash = []byte{'/'}
+
+// publishExactlyOnce is the receiver's side of QoS 2, method A: the message is
+// routed at its first arrival, repeats are acknowledged only [MQTT-4.3.3-10].
+func (s *Session) publishExactlyOnce(m *codec.Publish) bool {
+	e := s.more()
+	code := codec.Success
+	if !e.received.Has(m.PacketID) {
+		if s.v5() && e.received.Len() >= int(s.limits.ReceiveMaxBroker) {
+			return s.fail(errReceiveMax) // [MQTT-3.3.4-7]
+		}
+		if code = s.route(m); code < 0x80 {
+			e.received.Add(m.PacketID)
+		}
+	}
+	s.ack(codec.PUBREC, m.PacketID, code)
+	s.count(metrics.PubrecSent)
+	return true
+}
+
+func (s *Session) pubrel(a *codec.Ack) {
+	s.count(metrics.PubrelReceived)
+	code := codec.Success
+	if (s.extra == nil || !s.extra.received.Remove(a.PacketID)) && s.v5() {
+		code = codec.PacketIdentifierNotFound
+	}
+	s.ack(codec.PUBCOMP, a.PacketID, code)
+	s.count(metrics.PubcompSent)
+}
+
+// route hands the message to the broker. Topics that begin with $ are the
+// broker's own: the client gets its acknowledgement, nobody the message.
+func (s *Session) route(m *codec.Publish) codec.ReasonCode {
+	if m.Topic[0] == '$' {
+		s.count(metrics.PublishError)
+		if s.v5() {
+			return codec.NotAuthorized
+		}
+		return codec.Success
+	}
+	sc := s.host.Scratch()
+	p := &sc.In
+	p.Topic, p.Payload, p.Forward = m.Topic, m.Payload, nil
+	p.QoS, p.Retain, p.From, p.Expires = m.QoS, m.Retain, s.Key, 0
+	if m.Props.Forward {
+		sc.Forward = m.Props.AppendForward(sc.Forward[:0])
+		p.Forward = sc.Forward
+	}
+	if m.Props.HasExpiry {
+		p.Expires = s.host.Unix() + int64(m.Props.Expiry)
+	}
+	s.host.Publish(p)
+	p.Reset()
+	return codec.Success
+}
+
+// alias checks what only MQTT 5 has, and puts the topic of a known alias in
+// place of an empty one [MQTT-3.3.2-12].
+func (s *Session) alias(m *codec.Publish) error {
+	if m.Props.HasSubscriptionID() {
+		return errSubscription // [MQTT-3.3.4-6]
+	}
+	if !m.Props.HasAlias {
+		return nil
+	}
+	id := m.Props.Alias
+	if id > s.limits.TopicAliasMaxClient {
+		return errAlias // [MQTT-3.3.2-9]
+	}
+	e := s.more()
+	if len(m.Topic) == 0 {
+		topic, ok := e.aliases[id]
+		if !ok {
+			return errUnknownAlias
+		}
+		m.Topic = append(s.host.Scratch().Topic[:0], topic...)
+		s.host.Scratch().Topic = m.Topic
+		return nil
+	}
+	if string(m.Topic) == e.aliases[id] {
+		return nil
+	}
+	if e.aliases == nil {
+		e.aliases = map[uint16]string{}
+	}
+	e.aliases[id] = string(m.Topic)
+	return nil
+}
+
+// subscribe handles SUBSCRIBE: all filters are answered in one SUBACK, then
+// the retained messages follow.
+func (s *Session) subscribe(f codec.Frame) bool {
+	sc := s.host.Scratch()
+	m := &sc.Subscribe
+	if err := codec.DecodeSubscribe(s.version, f, m); err != nil {
+		return s.fail(err)
+	}
+	s.count(metrics.SubscribeReceived)
+	if s.tooDeep(m.Filters) {
+		return s.fail(errFilterDepth)
+	}
+	sc.Codes, sc.Retained = sc.Codes[:0], sc.Retained[:0]
+	for fs := m.Filters; ; {
+		x, ok := fs.Next()
+		if !ok {
+			break
+		}
+		if s.flags&bridge != 0 {
+			x.NoLocal, x.RetainAsPublished = true, true
+		}
+		isNew, code := s.host.Subscribe(&x, m.SubscriptionID)
+		sc.Codes = append(sc.Codes, byte(code))
+		wanted := x.RetainHandling == 0 || x.RetainHandling == 1 && isNew
+		sc.Retained = append(sc.Retained, wanted && code < 0x80)
+	}
+	out := s.link.Output()
+	out.B = codec.AppendSuback(out.B, s.version, m.PacketID, sc.Codes, "")
+	s.count(metrics.SubackSent)
+	s.sendRetained(m)
+	return true
+}
+
+func (s *Session) tooDeep(fs codec.Filters) bool {
+	limit := s.limits.TopicMaxDepth
+	for limit > 0 {
+		x, ok := fs.Next()
+		if !ok {
+			break
+		}
+		if bytes.Count(x.Filter, slash) >= limit {
+			return true
+		}
+	}
+	return false
+}
+
+// sendRetained sends the retained messages that the filters of a SUBSCRIBE ask
+// for [MQTT-3.3.1-9]. Shared subscriptions get none.
+func (s *Session) sendRetained(m *codec.Subscribe) {
+	sc := s.host.Scratch()
+	fs := m.Filters
+	for i := 0; ; i++ {
+		x, ok := fs.Next()
+		if !ok {
+			return
+		}
+		if _, _, shared := codec.SplitShared(x.Filter); shared || !sc.Retained[i] {
+			continue
+		}
+		s.host.Retained(x.Filter, func(msg *queue.Message) bool {
+			sc.Out.View(msg)
+			qos := min(x.QoS, msg.QoS)
+			if s.limits.UpgradeQoS {
+				qos = x.QoS
+			}
+			s.send(&sc.Out, qos, true, m.SubscriptionID)
+			sc.Out.Reset()
+			return true
+		})
+	}
+}
+
+// unsubscribe handles UNSUBSCRIBE.
+func (s *Session) unsubscribe(f codec.Frame) bool {
+	sc := s.host.Scratch()
+	m := &sc.Unsubscribe
+	if err := codec.DecodeUnsubscribe(s.version, f, m); err != nil {
+		return s.fail(err)
+	}
+	s.count(metrics.UnsubscribeReceived)
+	sc.Codes = sc.Codes[:0]
+	for fs := m.Filters; ; {
+		x, ok := fs.Next()
+		if !ok {
+			break
+		}
+		code := codec.Success
+		if !s.host.Unsubscribe(x.Filter) {
+			code = codec.NoSubscriptionExisted
+		}
+		sc.Codes = append(sc.Codes, byte(code))
+	}
+	out := s.link.Output()
+	out.B = codec.AppendUnsuback(out.B, s.version, m.PacketID, sc.Codes, "")
+	s.count(metrics.UnsubackSent)
+	return true
+}

@@ -1,0 +1,246 @@
+// Package session is the protocol state machine of one MQTT client. It does no
+// I/O, has no clock and no goroutine: packets and events go in, bytes go to a
+// Link, and everything that concerns others goes to a Host. All calls of one
+// session come from the goroutine of the client's home loop.
+package session
+
+import (
+	"github.com/valyala/bytebufferpool"
+
+	"vernemq/codec"
+	"vernemq/queue"
+	"vernemq/queue/store"
+	"vernemq/server/metrics"
+)
+
+// Link is the connection as its session sees it. *reactor.Conn is one.
+type Link interface {
+	// Output is the output of this turn; the session appends to its B.
+	Output() *bytebufferpool.ByteBuffer
+	// AppendShared sends data after the output so far, without a copy; ref is
+	// released once it was written.
+	AppendShared(data []byte, ref interface{ Release() })
+	// Full tells that so much waits to be sent that nothing more should be
+	// taken from the queue. The session's Writable is called when it may go on.
+	Full() bool
+	// LastSeen is the second of the loop clock in which bytes last arrived.
+	LastSeen() uint32
+	// Finish sends what is pending and closes the connection.
+	Finish(cause error)
+}
+
+// Host is the broker as a session sees it: the client's place in the world
+// and whatever concerns other clients.
+type Host interface {
+	// Clock is the loop clock in seconds, which never goes back. Unix is the
+	// wall clock in seconds, for expiry intervals.
+	Clock() uint32
+	Unix() int64
+	Scratch() *Scratch
+	Metrics() *metrics.Set
+	Store() store.Shard
+	// Publish routes p to its subscribers and keeps it if it is retained.
+	Publish(p *queue.Publication)
+	// Subscribe makes or replaces a subscription. isNew tells that there was
+	// none with this filter; code is the granted QoS or a failure.
+	Subscribe(f *codec.Filter, id uint32) (isNew bool, code codec.ReasonCode)
+	// Unsubscribe ends a subscription, or all with a nil filter. It tells
+	// whether there was one.
+	Unsubscribe(filter []byte) bool
+	// Subscriptions is the number of subscriptions.
+	Subscriptions() int
+	// Retained yields the retained messages that match a filter; they are
+	// borrowed for the call.
+	Retained(filter []byte, yield func(*queue.Message) bool)
+	// Arm asks for a call of Timer at a second of the loop clock, or earlier.
+	Arm(deadline uint32)
+	// Presence tells that the client went online or offline.
+	Presence(online bool)
+	// Dropped tells that a message was lost because the queue was full.
+	Dropped()
+	// Ended tells that the session is over: its subscriptions go and the
+	// client is forgotten. The session is not used afterwards.
+	Ended()
+}
+
+// Scratch is space that the sessions of a loop share during a call.
+type Scratch struct {
+	Publish     codec.Publish
+	Ack         codec.Ack
+	Subscribe   codec.Subscribe
+	Unsubscribe codec.Unsubscribe
+	Disconnect  codec.Disconnect
+	In          queue.Publication // the publication that is being routed
+	Out         queue.Publication // a queued message that is being sent
+	Delivery    queue.Delivery
+	Topic       []byte // of an alias
+	Forward     []byte // properties to pass on
+	Codes       []byte // of a SUBACK or UNSUBACK
+	Retained    []bool // which filters of a SUBSCRIBE want retained messages
+}
+
+// Limits are the settings that a session follows. They are read when the
+// client connects and never change for that connection.
+type Limits struct {
+	MaxInflight          int // outgoing window of MQTT 3 clients; 0 = as many as there are identifiers
+	ReceiveMaxClient     uint16
+	ReceiveMaxBroker     uint16
+	TopicAliasMaxClient  uint16
+	MaxOnline            int // waiting messages of an online client; -1 = no limit
+	MaxOffline           int // of an offline one
+	OverrideMaxOnline    bool
+	LIFO                 bool
+	UpgradeQoS           bool
+	SuppressTakeoverWill bool
+	MaxWillDelay         uint32 // seconds
+	RetryInterval        uint32 // seconds, 0 = never
+	PersistentExpiry     uint32 // seconds that an MQTT 3 session is kept, 0 = for ever
+	MaxSubscriptions     int    // 0 = no limit
+	TopicMaxDepth        int
+	MaxRemaining         int // largest Remaining Length of a packet, 0 = the protocol's
+}
+
+const never = ^uint32(0) // a Session Expiry Interval that does not end
+
+// Session is one client's session. It survives the connection when the client
+// asked for that. An idle one is this struct and nothing else.
+type Session struct {
+	host   Host
+	link   Link // nil while the client is away
+	limits *Limits
+
+	// ID and Mountpoint name the session; Key is queue.KeyOf of the two.
+	ID, Mountpoint string
+	Key            uint64
+	Username       string
+
+	extra *extra // what an idle session does not need
+
+	expiry    uint32 // Session Expiry Interval; never for MQTT 3 sessions that persist
+	maxPacket uint32 // largest packet that the client takes, 0 = any
+	due       uint32 // the timer's deadline, 0 = not armed
+	offline   uint32 // loop clock at which the client went away
+	keepAlive uint16 // seconds
+	window    uint16 // unacknowledged messages that the client takes at once
+	lastID    uint16 // last packet identifier handed out, while there is no extra
+	version   codec.Version
+	flags     flags
+}
+
+type flags uint8
+
+const (
+	persistent  flags = 1 << iota // the session outlives the connection
+	bridge                        // the peer said it is a bridge (levels 131, 132)
+	noProblems                    // Request Problem Information 0
+	everPresent                   // there was a connection before this one
+)
+
+// extra is the part of a session that exists only while it is needed.
+type extra struct {
+	waiting  queue.FIFO     // accepted for the client, not sent
+	inflight queue.Inflight // sent, not acknowledged
+	resend   int            // of those, how many are not yet sent again after a reconnect
+	received queue.IDSet    // QoS 2 identifiers not released by the client
+	aliases  map[uint16]string
+	will     *will
+}
+
+// New makes the session of a client that has not connected yet.
+func New(host Host, mountpoint, id string) Session {
+	return Session{host: host, Mountpoint: mountpoint, ID: id, Key: queue.KeyOf(mountpoint, id)}
+}
+
+// Online tells whether the client is connected.
+func (s *Session) Online() bool { return s.link != nil }
+
+// Link is the client's connection, nil while it is away.
+func (s *Session) Link() Link { return s.link }
+
+// Busy tells that a connected client does not keep up with what it is sent.
+func (s *Session) Busy() bool {
+	return s.link != nil && (s.link.Full() || s.extra != nil && s.extra.waiting.Len() > 0)
+}
+
+// Version is the protocol version of the latest connection.
+func (s *Session) Version() codec.Version { return s.version }
+
+// Limits are the limits of the latest connection.
+func (s *Session) Limits() *Limits { return s.limits }
+
+// Bridge tells that the peer announced itself as a bridge: it gets nothing
+// back of what it published, and the retain flag as it was published.
+func (s *Session) Bridge() bool { return s.flags&bridge != 0 }
+
+func (s *Session) v5() bool { return s.version == codec.V5 }
+
+func (s *Session) count(c metrics.Counter) { s.host.Metrics().IncVersion(c, s.v5()) }
+
+func (s *Session) more() *extra {
+	if s.extra == nil {
+		s.extra = new(extra)
+		s.extra.inflight.Continue(s.lastID)
+	}
+	return s.extra
+}
+
+// trim gives the extra back when nothing is in it.
+func (s *Session) trim() {
+	e := s.extra
+	if e == nil || e.waiting.Len()+e.inflight.Len()+e.received.Len() > 0 || e.aliases != nil || e.will != nil {
+		return
+	}
+	s.lastID = e.inflight.LastID()
+	s.extra = nil
+}
+
+// Packet handles one packet from the client. It returns false when the
+// connection is ending and nothing more may be handled.
+func (s *Session) Packet(f codec.Frame) bool {
+	switch f.Type() {
+	case codec.PUBLISH:
+		return s.publish(f)
+	case codec.PUBACK, codec.PUBREC, codec.PUBREL, codec.PUBCOMP:
+		return s.acknowledgement(f)
+	case codec.SUBSCRIBE:
+		return s.subscribe(f)
+	case codec.UNSUBSCRIBE:
+		return s.unsubscribe(f)
+	case codec.PINGREQ:
+		return s.ping(f)
+	case codec.DISCONNECT:
+		return s.disconnect(f)
+	case codec.CONNECT:
+		return s.fail(errSecondConnect) // [MQTT-3.1.0-2]
+	case codec.AUTH:
+		return s.fail(errAuth) // [MQTT-4.12.0-7]
+	default:
+		return s.fail(errDirection)
+	}
+}
+
+var (
+	errSecondConnect = &codec.Error{Code: codec.ProtocolError, Text: "second CONNECT on a connection"}
+	errAuth          = &codec.Error{Code: codec.ProtocolError, Text: "AUTH without an authentication method"}
+	errDirection     = &codec.Error{Code: codec.ProtocolError, Text: "packet that only a server may send"}
+	errDepth         = &codec.Error{Code: codec.TopicNameInvalid, Text: "topic has too many levels"}
+	errFilterDepth   = &codec.Error{Code: codec.TopicFilterInvalid, Text: "topic filter has too many levels"}
+	errSubscription  = &codec.Error{Code: codec.ProtocolError, Text: "Subscription Identifier in a client's PUBLISH"}
+	errAlias         = &codec.Error{Code: codec.TopicAliasInvalid, Text: "Topic Alias above the maximum"}
+	errUnknownAlias  = &codec.Error{Code: codec.ProtocolError, Text: "Topic Alias without a topic"}
+	errReceiveMax    = &codec.Error{Code: codec.ReceiveMaximumExceeded, Text: "more QoS 2 messages than the Receive Maximum"}
+	errExpiryChange  = &codec.Error{Code: codec.ProtocolError, Text: "DISCONNECT sets a Session Expiry Interval after CONNECT had none"}
+	errKeepAlive     = &codec.Error{Code: codec.KeepAliveTimeout, Text: "nothing received for 1.5 times the keep alive"}
+	errTakenOver     = &codec.Error{Code: codec.SessionTakenOver, Text: "client connected again"}
+)
+
+func (s *Session) ping(f codec.Frame) bool {
+	if err := codec.DecodeEmpty(f); err != nil {
+		return s.fail(err)
+	}
+	s.count(metrics.PingreqReceived)
+	out := s.link.Output()
+	out.B = codec.AppendPingresp(out.B)
+	s.count(metrics.PingrespSent)
+	return true
+}

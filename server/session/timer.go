@@ -1,0 +1,109 @@
+package session
+
+import (
+	"vernemq/codec"
+	"vernemq/queue"
+	"vernemq/server/metrics"
+)
+
+// A session has one timer. Traffic never touches it; when it fires, everything
+// that may be due is looked at and the earliest of what remains is armed.
+
+func (s *Session) arm(deadline uint32) {
+	if s.due == 0 || deadline < s.due {
+		s.due = deadline
+		s.host.Arm(deadline)
+	}
+}
+
+// Timer is called when the armed deadline has come.
+func (s *Session) Timer() {
+	s.due = 0
+	now := s.host.Clock()
+	if s.link == nil {
+		s.awayTimer(now)
+		return
+	}
+	if s.keepAlive > 0 {
+		end := s.keepAliveEnd()
+		if now >= end {
+			s.count(metrics.KeepaliveExpired)
+			s.end(errKeepAlive) // [MQTT-3.1.2-22]
+			return
+		}
+		s.arm(end)
+	}
+	s.retry(now)
+	s.trim()
+}
+
+// awayTimer looks after a client that is not connected.
+func (s *Session) awayTimer(now uint32) {
+	if at := s.expires(); at != 0 {
+		if now >= at {
+			s.over()
+			return
+		}
+		s.arm(at)
+	}
+	if s.extra == nil || s.extra.will == nil {
+		return
+	}
+	if w := s.extra.will; now >= w.at {
+		s.fireWill()
+		s.trim()
+	} else {
+		s.arm(w.at)
+	}
+}
+
+// keepAliveEnd is the first second of the loop clock in which surely one and a
+// half times the keep alive has passed since something was received.
+func (s *Session) keepAliveEnd() uint32 {
+	return s.link.LastSeen() + (3*uint32(s.keepAlive)+1)/2 + 1
+}
+
+// retry sends again what an MQTT 3 client has not acknowledged for a while.
+// MQTT 5 forbids it [MQTT-4.4.0-1].
+func (s *Session) retry(now uint32) {
+	e := s.extra
+	if s.v5() || s.limits.RetryInterval == 0 || e == nil || e.inflight.Len() == 0 {
+		return
+	}
+	next := never
+	for x := range e.inflight.All {
+		if x.Again {
+			continue
+		}
+		if due := after(x.Sent, s.limits.RetryInterval); due > now {
+			next = min(next, due)
+			continue
+		}
+		if s.link.Full() {
+			next = now + 1
+			break
+		}
+		s.again(x, now)
+		next = min(next, after(now, s.limits.RetryInterval))
+	}
+	if next != never {
+		s.arm(next)
+	}
+}
+
+// again sends a message in flight once more: the PUBLISH with DUP, or the
+// PUBREL that took its place.
+func (s *Session) again(x *queue.Flight, now uint32) {
+	x.Sent, x.Again = now, false
+	if x.State == queue.AwaitPubcomp {
+		s.ack(codec.PUBREL, x.ID, codec.Success)
+		s.count(metrics.PubrelSent)
+		return
+	}
+	sc := s.host.Scratch()
+	d := s.delivery(x.QoS, x.Retain, x.SubscriptionID)
+	d.Dup, d.ID = true, x.ID
+	sc.Out.View(x.Msg)
+	s.transmit(&sc.Out, d)
+	sc.Out.Reset()
+}

@@ -1,0 +1,286 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/valyala/bytebufferpool"
+
+	"vernemq/codec"
+	"vernemq/queue"
+	"vernemq/queue/store"
+	"vernemq/server/metrics"
+)
+
+// world is a broker without I/O: one loop, a clock that only tick moves, and a
+// list of subscriptions that is searched from end to end.
+type world struct {
+	said     []string
+	clock    uint32
+	limits   Limits
+	store    store.Shard
+	scratch  Scratch
+	metrics  metrics.Set
+	clients  map[string]*fakeClient
+	order    []string
+	retained map[string]*queue.Message
+	links    map[string]*fakeLink // the latest connection under a name
+}
+
+const worldEpoch = 1_000_000_000 // the wall clock when the loop clock is 0
+
+func newWorld() *world {
+	return &world{
+		clock: 100, store: store.NewMemory(1).Shard(0),
+		clients: map[string]*fakeClient{}, retained: map[string]*queue.Message{}, links: map[string]*fakeLink{},
+		limits: Limits{
+			MaxInflight: 20, ReceiveMaxClient: 65535, ReceiveMaxBroker: 65535, MaxOnline: 1000, MaxOffline: 1000,
+			MaxWillDelay: never, RetryInterval: 20, TopicMaxDepth: 10,
+		},
+	}
+}
+
+func (w *world) say(format string, a ...any) { w.said = append(w.said, fmt.Sprintf(format, a...)) }
+
+// check holds what must be true of every world at its end: each message that
+// came to a queue left it in exactly one way or is still there.
+func (w *world) check(t *testing.T, line int) {
+	w.metrics.Publish()
+	count := map[string]int{}
+	for _, v := range metrics.Sum([]*metrics.Set{&w.metrics}) {
+		count[v.Name] += int(v.Count)
+	}
+	left := 0
+	for _, c := range w.clients {
+		left += w.store.Len(c.session.client())
+		if c.session.extra != nil {
+			left += c.session.extra.waiting.Len()
+		}
+	}
+	gone := count["queue_message_out"] + count["queue_message_drop"] + count["queue_message_unhandled"] + count["queue_message_expired"]
+	if in := count["queue_message_in"]; in != gone+left {
+		t.Errorf("before line %d: %d messages came to queues, %d left them (%v), %d are there", line+1, in, gone, count, left)
+	}
+}
+
+// fakeClient is a Host with a list of subscriptions.
+type fakeClient struct {
+	world   *world
+	name    string
+	session Session
+	due     uint32
+	subs    []fakeSubscription
+}
+
+type fakeSubscription struct {
+	filter string
+	shared bool
+	Options
+}
+
+func (c *fakeClient) Clock() uint32         { return c.world.clock }
+func (c *fakeClient) Unix() int64           { return worldEpoch + int64(c.world.clock) }
+func (c *fakeClient) Scratch() *Scratch     { return &c.world.scratch }
+func (c *fakeClient) Metrics() *metrics.Set { return &c.world.metrics }
+func (c *fakeClient) Store() store.Shard    { return c.world.store }
+func (c *fakeClient) Subscriptions() int    { return len(c.subs) }
+func (c *fakeClient) Arm(deadline uint32)   { c.due = deadline }
+func (c *fakeClient) Dropped()              { c.world.say("%s dropped a message", c.name) }
+
+func (c *fakeClient) Presence(online bool) {
+	if !online {
+		c.due = 0
+	}
+}
+
+func (c *fakeClient) Ended() {
+	c.subs = nil
+	delete(c.world.clients, c.name)
+	c.world.order = slices.DeleteFunc(c.world.order, func(n string) bool { return n == c.name })
+	c.world.say("%s ended", c.name)
+}
+
+func (c *fakeClient) Publish(p *queue.Publication) {
+	w := c.world
+	if p.Retain {
+		delete(w.retained, string(p.Topic))
+		if len(p.Payload) > 0 {
+			w.retained[string(p.Topic)] = p.Unpooled()
+		}
+	}
+	for _, name := range slices.Clone(w.order) {
+		to := w.clients[name]
+		for i := range to.subs {
+			if matches(to.subs[i].filter, string(p.Topic)) {
+				to.session.Deliver(p, &to.subs[i].Options)
+			}
+		}
+	}
+}
+
+func (c *fakeClient) Subscribe(f *codec.Filter, id uint32) (bool, codec.ReasonCode) {
+	o := Options{ID: id, QoS: f.QoS, NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished}
+	for i := range c.subs {
+		if c.subs[i].filter == string(f.Filter) {
+			c.subs[i].Options = o
+			return false, codec.ReasonCode(f.QoS)
+		}
+	}
+	if m := c.session.Limits().MaxSubscriptions; m > 0 && len(c.subs) >= m {
+		return false, codec.QuotaExceeded
+	}
+	c.subs = append(c.subs, fakeSubscription{filter: string(f.Filter), Options: o})
+	return true, codec.ReasonCode(f.QoS)
+}
+
+func (c *fakeClient) Unsubscribe(filter []byte) bool {
+	n := len(c.subs)
+	c.subs = slices.DeleteFunc(c.subs, func(s fakeSubscription) bool { return filter == nil || s.filter == string(filter) })
+	return len(c.subs) < n
+}
+
+func (c *fakeClient) Retained(filter []byte, yield func(*queue.Message) bool) {
+	var topics []string
+	for t := range c.world.retained {
+		topics = append(topics, t)
+	}
+	slices.Sort(topics)
+	for _, t := range topics {
+		m := c.world.retained[t]
+		if matches(string(filter), t) && !m.Expired(c.Unix()) && !yield(m) {
+			return
+		}
+	}
+}
+
+// matches is the definition of a match, level by level.
+func matches(filter, topic string) bool {
+	f, t := strings.Split(filter, "/"), strings.Split(topic, "/")
+	for i, level := range f {
+		if level == "#" {
+			return true
+		}
+		if i >= len(t) || level != "+" && level != t[i] {
+			return false
+		}
+	}
+	return len(f) == len(t)
+}
+
+// fakeLink collects what a session sends.
+type fakeLink struct {
+	world    *world
+	name     string
+	out      bytebufferpool.ByteBuffer
+	version  codec.Version
+	full     bool
+	finished bool
+	lastSeen uint32
+}
+
+func (l *fakeLink) Output() *bytebufferpool.ByteBuffer { return &l.out }
+func (l *fakeLink) Full() bool                         { return l.full }
+func (l *fakeLink) LastSeen() uint32                   { return l.lastSeen }
+
+func (l *fakeLink) AppendShared(data []byte, ref interface{ Release() }) {
+	l.out.B = append(l.out.B, data...)
+	ref.Release()
+}
+
+func (l *fakeLink) Finish(cause error) {
+	l.finished = true
+	l.flush()
+	if cause == nil {
+		l.world.say("%s closed", l.name)
+		return
+	}
+	l.world.say("%s closed: %v", l.name, cause)
+}
+
+// run carries out one command and says what came of it.
+func (w *world) run(words []string) error {
+	var err error
+	switch words[0] {
+	case "tick":
+		err = w.tick(words[1])
+	case "limits":
+		err = w.setLimits(words[1:])
+	default:
+		err = w.client(words[0], words[1], words[2:])
+	}
+	for _, name := range slices.Sorted(keys(w.links)) {
+		w.links[name].flush()
+	}
+	return err
+}
+
+func keys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// tick lets seconds pass, one at a time, and fires the timers that are due.
+func (w *world) tick(n string) error {
+	k, err := strconv.Atoi(n)
+	for range k {
+		w.clock++
+		for _, name := range slices.Clone(w.order) {
+			if c := w.clients[name]; c != nil && c.due != 0 && c.due <= w.clock {
+				c.due = 0
+				before := len(w.said)
+				c.session.Timer()
+				if l := w.links[name]; l != nil {
+					l.flush()
+				}
+				for i := before; i < len(w.said); i++ {
+					w.said[i] = fmt.Sprintf("@%d %s", w.clock, w.said[i])
+				}
+			}
+		}
+	}
+	return err
+}
+
+func (w *world) setLimits(words []string) error {
+	ints := map[string]*int{
+		"inflight": &w.limits.MaxInflight, "online": &w.limits.MaxOnline, "offline": &w.limits.MaxOffline,
+		"subscriptions": &w.limits.MaxSubscriptions, "depth": &w.limits.TopicMaxDepth,
+	}
+	uint16s := map[string]*uint16{
+		"receive": &w.limits.ReceiveMaxBroker, "receiveclient": &w.limits.ReceiveMaxClient, "alias": &w.limits.TopicAliasMaxClient,
+	}
+	uint32s := map[string]*uint32{
+		"retry": &w.limits.RetryInterval, "willdelay": &w.limits.MaxWillDelay, "expiry": &w.limits.PersistentExpiry,
+	}
+	bools := map[string]*bool{
+		"lifo": &w.limits.LIFO, "override": &w.limits.OverrideMaxOnline, "upgrade": &w.limits.UpgradeQoS,
+		"suppress": &w.limits.SuppressTakeoverWill,
+	}
+	for _, word := range words {
+		k, v, _ := strings.Cut(word, "=")
+		n, err := strconv.Atoi(v)
+		switch {
+		case bools[k] != nil:
+			*bools[k] = true
+		case err != nil:
+			return err
+		case ints[k] != nil:
+			*ints[k] = n
+		case uint16s[k] != nil:
+			*uint16s[k] = uint16(n)
+		case uint32s[k] != nil:
+			*uint32s[k] = uint32(n)
+		default:
+			return fmt.Errorf("unknown limit %q", k)
+		}
+	}
+	return nil
+}
