@@ -183,9 +183,9 @@ func TestClientsWill(t *testing.T) {
 		watch := b.sub(t, version, "-q", "1", "-t", topic, "-C", "2")
 		args := []string{"-t", unique("idle"), "--will-topic", topic, "--will-payload", "gone", "--will-qos", "1"}
 		// A DISCONNECT removes the will, kill -9 does not.
-		polite := b.sub(t, version, args...)
-		_ = polite.cmd.Process.Signal(os.Interrupt)
-		_ = polite.wait()
+		if err := b.client(t, "mosquitto_sub", version, append(args, "-E")...).wait(); err != nil {
+			t.Fatal(err)
+		}
 		b.pub(t, version, "-t", topic, "-m", "between")
 		rude := b.sub(t, version, append(args, "--will-retain")...)
 		_ = rude.cmd.Process.Kill()
