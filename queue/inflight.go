@@ -38,7 +38,8 @@ type Inflight struct {
 
 const (
 	inflightMin  = 8
-	inflightSpan = 4096 // longest ring while fewer than half of it are unacknowledged
+	inflightSpan = 4096  // longest ring while fewer than half of it are unacknowledged
+	idSpan       = 65534 // a ring this long leaves out one identifier: the next
 )
 
 // Len is the number of messages that wait for an acknowledgement.
@@ -75,10 +76,10 @@ func nextID(id uint16) uint16 {
 
 func (f *Inflight) push(x Flight) {
 	full := int(f.span) == len(f.ring)
-	switch {
-	case f.span == 65535, full && len(f.ring) >= inflightSpan && f.count < uint32(len(f.ring))/2:
-		f.evict()
-	case full:
+	if f.span == idSpan || full && len(f.ring) >= inflightSpan && f.count < uint32(len(f.ring))/2 {
+		f.evict() // may leave no ring at all
+	}
+	if int(f.span) == len(f.ring) {
 		f.grow()
 	}
 	f.ring[(f.head+f.span)&uint32(len(f.ring)-1)] = x

@@ -125,7 +125,8 @@ func TestInflightWhole(t *testing.T) {
 		}
 		seen[id] = true
 	}
-	for id := uint16(2); id < 65535; id += 2 {
+	for i := 2; i < 65535; i += 2 {
+		id := uint16(i)
 		if _, ok := f.Remove(id); !ok {
 			t.Fatalf("identifier %d lost", id)
 		}

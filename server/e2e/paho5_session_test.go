@@ -102,6 +102,7 @@ func TestV5WillDelayReconnect(t *testing.T) {
 // The session ends before the delay: so does the waiting.
 func TestV5WillAtSessionEnd(t *testing.T) {
 	forLoops(t, func(t *testing.T, b *broker) {
+		oursOnly(t, "2.0.11 forgets the will of a session that ends before the delay")
 		topic := unique("will")
 		watch := b.five(t, unique("watch"), nil)
 		watch.sub(paho.SubscribeOptions{Topic: topic, QoS: 1})
@@ -113,9 +114,6 @@ func TestV5WillAtSessionEnd(t *testing.T) {
 			c.will = &will{topic: topic, payload: what, qos: 1, props: join(0x18, uint32(60))}
 			b.connect(t, c).drop()
 			if what == "clean" {
-				if mosquitto() {
-					continue // it drops the will
-				}
 				c.will = nil
 				b.connect(t, c).leave() // clean start ends the old session
 			}
@@ -130,7 +128,11 @@ func TestV5DisconnectWithWill(t *testing.T) {
 		topic := unique("will")
 		watch := b.five(t, unique("watch"), nil)
 		watch.sub(paho.SubscribeOptions{Topic: topic, QoS: 1})
-		for _, code := range []byte{0x00, 0x04, 0x81} {
+		codes := []byte{0x00, 0x04, 0x81}
+		if mosquitto() {
+			codes = codes[:2]
+		}
+		for _, code := range codes {
 			r := b.connect(t, connect{v: 5, id: unique("d"), will: &will{topic: topic, payload: fmt.Sprint(code), qos: 1}})
 			r.send(pkt(0xE0, code))
 			r.closed()
@@ -144,6 +146,7 @@ func TestV5DisconnectWithWill(t *testing.T) {
 
 func TestV5Takeover(t *testing.T) {
 	forLoops(t, func(t *testing.T, b *broker) {
+		oursOnly(t, "2.0.11 closes without DISCONNECT")
 		name, topic := unique("same"), unique("will")
 		watch := b.five(t, unique("watch"), nil)
 		watch.sub(paho.SubscribeOptions{Topic: topic, QoS: 1})
@@ -161,6 +164,7 @@ func TestV5Takeover(t *testing.T) {
 
 func TestV5ServerShutdown(t *testing.T) {
 	forLoops(t, func(t *testing.T, b *broker) {
+		oursOnly(t, "2.0.11 closes without DISCONNECT")
 		c := b.five(t, "five", once)
 		four := b.connect(t, connect{v: 4, id: "four"})
 		if err := b.stop(); err != nil {

@@ -1,0 +1,217 @@
+package reactor
+
+import (
+	"sync"
+
+	gnetio "github.com/panjf2000/gnet/v2/pkg/io"
+	"golang.org/x/sys/unix"
+)
+
+var outputs = sync.Pool{New: func() any { return new(output) }}
+
+func newOutput() *output { return outputs.Get().(*output) }
+
+// markDirty puts c on the list of connections to flush when the turn ends.
+func (l *Loop) markDirty(c *Conn) {
+	c.flags |= flagDirty
+	l.dirty = append(l.dirty, c)
+	l.Ring()
+}
+
+// flushDirty writes what the turn has produced, one call per connection.
+func (l *Loop) flushDirty() {
+	for i := 0; i < len(l.dirty); i++ {
+		c := l.dirty[i]
+		l.dirty[i] = nil
+		if c.flags&flagDirty == 0 || c.owner.Load() != int32(l.index)+1 {
+			continue
+		}
+		c.flags &^= flagDirty
+		l.guard(c, func() { l.flush(c) })
+	}
+	if cap(l.dirty) > 4096 && len(l.dirty) < cap(l.dirty)/8 {
+		l.dirty = nil
+	}
+	l.dirty = l.dirty[:0]
+}
+
+// maxPieces is the largest number of pieces in one writev.
+const maxPieces = 1024
+
+// flush writes pending output as far as the kernel takes it.
+func (l *Loop) flush(c *Conn) {
+	o := c.out
+	for o != nil && o.pending() > 0 {
+		n, want, err := l.write(c, o)
+		if err == unix.EAGAIN {
+			l.wait(c)
+			break
+		}
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			o.discard()
+			c.Close(err)
+			return
+		}
+		l.stats.bytesOut.add(n)
+		o.progress = l.now.Load()
+		o.advance(n)
+		if n < want {
+			l.wait(c)
+			break
+		}
+	}
+	l.written(c)
+}
+
+// write hands the kernel as much as fits into one call.
+func (l *Loop) write(c *Conn, o *output) (n, want int, err error) {
+	l.stats.writes.inc()
+	if len(o.shared) == 0 {
+		b := o.buf.B[o.sent:]
+		n, err = unix.Write(int(c.fd), b)
+		return n, len(b), err
+	}
+	pieces, at := l.iov[:0], o.sent
+	for i := range o.shared {
+		s := &o.shared[i]
+		if s.at > at {
+			pieces = append(pieces, o.buf.B[at:s.at])
+			at = s.at
+		}
+		pieces = append(pieces, s.data)
+		if len(pieces) >= maxPieces-2 {
+			break
+		}
+	}
+	if len(pieces) < maxPieces-2 && at < len(o.buf.B) {
+		pieces = append(pieces, o.buf.B[at:])
+	}
+	for _, p := range pieces {
+		want += len(p)
+	}
+	n, err = gnetio.Writev(int(c.fd), pieces)
+	clear(pieces)
+	l.iov = pieces[:0]
+	return n, want, err
+}
+
+// advance marks n bytes as written.
+func (o *output) advance(n int) {
+	for n > 0 && len(o.shared) > 0 {
+		s := &o.shared[0]
+		if k := min(n, s.at-o.sent); k > 0 {
+			o.sent += k
+			n -= k
+		}
+		k := min(n, len(s.data))
+		s.data = s.data[k:]
+		o.bytes -= k
+		n -= k
+		if len(s.data) > 0 || s.at > o.sent {
+			return
+		}
+		s.ref.Release()
+		o.shared[0] = shared{}
+		o.shared = o.shared[1:]
+	}
+	o.sent += n
+}
+
+// compactAt is the number of written bytes from which they are cut off the
+// buffer of a slow connection.
+const compactAt = 64 << 10
+
+// wait watches for the moment at which the kernel takes output again.
+func (l *Loop) wait(c *Conn) {
+	o := c.out
+	if o.sent >= compactAt && o.sent > len(o.buf.B)/2 {
+		k := copy(o.buf.B, o.buf.B[o.sent:])
+		o.buf.B = o.buf.B[:k]
+		for i := range o.shared {
+			o.shared[i].at -= o.sent
+		}
+		o.sent = 0
+	}
+	c.watch(c.interest | watchWrite)
+	if c.flags&flagStuck == 0 {
+		c.flags |= flagStuck
+		o.progress = l.now.Load()
+		l.stuck = append(l.stuck, connRef{c, c.Generation()})
+	}
+}
+
+// written goes on after a flush: buffers are given back, a handler that waits
+// is told, a draining connection comes to its end.
+func (l *Loop) written(c *Conn) {
+	o := c.out
+	pending := 0
+	if o != nil {
+		if pending = o.pending(); pending == 0 {
+			o.releaseBuffers()
+			c.watch(c.interest &^ watchWrite)
+			if c.state == stateOpen || c.state == stateLobby {
+				c.freeOutput()
+			}
+		}
+	}
+	if c.flags&flagFull != 0 && pending < l.reactor.cfg.HighWater/2 && c.state == stateOpen {
+		c.flags &^= flagFull
+		l.handler.Writable(c)
+	}
+	if c.state == stateDraining && pending == 0 {
+		l.drained(c)
+	}
+}
+
+func (o *output) releaseBuffers() {
+	if o.buf != nil {
+		freeBuffer(o.buf)
+		o.buf = nil
+	}
+	o.sent, o.shared = 0, nil
+}
+
+// discard throws away what is pending.
+func (o *output) discard() {
+	for _, s := range o.shared {
+		s.ref.Release()
+	}
+	o.bytes = 0
+	o.releaseBuffers()
+}
+
+func (c *Conn) freeOutput() {
+	if o := c.out; o != nil {
+		o.discard()
+		*o = output{}
+		outputs.Put(o)
+		c.out = nil
+	}
+}
+
+// sendDeadlines closes connections that take nothing.
+func (l *Loop) sendDeadlines(now uint32) {
+	timeout := uint32(l.reactor.cfg.SendTimeout.Seconds())
+	kept := l.stuck[:0]
+	for _, r := range l.stuck {
+		if !r.alive() {
+			continue
+		}
+		c := r.conn
+		switch {
+		case c.Pending() == 0:
+			c.flags &^= flagStuck
+		case now-c.out.progress > timeout:
+			c.flags &^= flagStuck
+			l.stats.sendTimeouts.inc()
+			c.Close(errSendTimeout)
+		default:
+			kept = append(kept, r)
+		}
+	}
+	clear(l.stuck[len(kept):])
+	l.stuck = kept
+}

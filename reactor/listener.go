@@ -1,0 +1,262 @@
+package reactor
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+	"github.com/panjf2000/gnet/v2/pkg/socket"
+	"golang.org/x/sys/unix"
+)
+
+// ListenOptions describe a listener.
+type ListenOptions struct {
+	Name           string
+	Network        string // tcp, tcp4, tcp6 or unix
+	Address        string // host:port, or a path
+	MaxConnections int    // 0 or less: no limit; others wait in the backlog
+	NoDelay        bool
+	SndBuf, RcvBuf int // bytes, 0 = the system's
+	Tag            any // the broker's own
+}
+
+// Listener accepts connections on an address. With several loops it has one
+// socket for each, among which the kernel spreads the connections.
+type Listener struct {
+	reactor   *Reactor
+	options   ListenOptions
+	addr      net.Addr
+	active    atomic.Int64
+	total     atomic.Uint64
+	suspended atomic.Bool
+	closed    atomic.Bool
+	acceptors []*acceptor
+	closeOnce sync.Once
+}
+
+// acceptor is a listening socket on one loop.
+type acceptor struct {
+	listener *Listener
+	loop     *Loop
+	conn     *Conn // its place in the table
+	fd       int
+	paused   bool // out of the poller: suspended, full, or out of descriptors
+}
+
+// Options are the options that the listener was made with.
+func (li *Listener) Options() ListenOptions { return li.options }
+
+// Addr is the address, with the port that the system chose for port 0.
+func (li *Listener) Addr() net.Addr { return li.addr }
+
+// Active is the number of open connections. Any goroutine.
+func (li *Listener) Active() int64 { return li.active.Load() }
+
+// Total is the number of connections accepted so far. Any goroutine.
+func (li *Listener) Total() uint64 { return li.total.Load() }
+
+// Suspend stops accepting; connections stay. Any goroutine.
+func (li *Listener) Suspend() { li.suspended.Store(true); li.each((*acceptor).pause) }
+
+// Resume accepts again. Any goroutine.
+func (li *Listener) Resume() { li.suspended.Store(false); li.each((*acceptor).resume) }
+
+func (li *Listener) each(f func(*acceptor)) {
+	for _, a := range li.acceptors {
+		a.loop.Post(func() { f(a) })
+	}
+}
+
+// left tells that a connection of the listener has ended.
+func (li *Listener) left() {
+	if li != nil {
+		li.active.Add(-1)
+	}
+}
+
+func (li *Listener) full() bool {
+	m := li.options.MaxConnections
+	return m > 0 && li.active.Load() >= int64(m)
+}
+
+// Listen opens a listener. The loops must run.
+func (r *Reactor) Listen(o ListenOptions) (*Listener, error) {
+	li := &Listener{reactor: r, options: o}
+	fds, err := r.sockets(&o)
+	if err != nil {
+		return nil, err
+	}
+	for i, fd := range fds {
+		a := &acceptor{listener: li, loop: r.loops[i], fd: fd, paused: true}
+		if a.conn = r.table.at(fd); a.conn == nil {
+			closeAll(fds)
+			return nil, fmt.Errorf("cannot listen: descriptor %d is too large", fd)
+		}
+		li.acceptors = append(li.acceptors, a)
+	}
+	if li.addr, err = localAddr(fds[0]); err != nil {
+		closeAll(fds)
+		return nil, err
+	}
+	r.mu.Lock()
+	r.listeners = append(r.listeners, li)
+	r.mu.Unlock()
+	li.each((*acceptor).begin)
+	return li, nil
+}
+
+// sockets opens the listening sockets: one for each loop, or one on the first
+// loop where the kernel cannot spread connections.
+func (r *Reactor) sockets(o *ListenOptions) ([]int, error) {
+	if o.Network == "unix" {
+		removeStale(o.Address)
+		fd, err := open(o, o.Address, false)
+		if err != nil {
+			return nil, fmt.Errorf("cannot listen on %s: %w", o.Address, err)
+		}
+		return []int{fd}, nil
+	}
+	// The first socket is opened alone, to find out that somebody else is
+	// listening: sockets that share a port would not notice.
+	first, err := open(o, o.Address, false)
+	if err != nil || len(r.loops) == 1 {
+		return []int{first}, err
+	}
+	addr, err := localAddr(first)
+	unix.Close(first)
+	if err != nil {
+		return nil, err
+	}
+	var fds []int
+	for range r.loops {
+		fd, err := open(o, addr.String(), true)
+		if err != nil {
+			closeAll(fds)
+			return nil, err
+		}
+		fds = append(fds, fd)
+	}
+	return fds, nil
+}
+
+// open makes a listening socket.
+func open(o *ListenOptions, address string, share bool) (int, error) {
+	options := []socket.Option[int]{}
+	if o.Network != "unix" {
+		options = append(options, socket.Option[int]{SetSockOpt: socket.SetReuseAddr, Opt: 1})
+	}
+	if share {
+		options = append(options, socket.Option[int]{SetSockOpt: socket.SetReuseport, Opt: 1})
+	}
+	if o.SndBuf > 0 {
+		options = append(options, socket.Option[int]{SetSockOpt: socket.SetSendBuffer, Opt: o.SndBuf})
+	}
+	if o.RcvBuf > 0 {
+		options = append(options, socket.Option[int]{SetSockOpt: socket.SetRecvBuffer, Opt: o.RcvBuf})
+	}
+	var fd int
+	var err error
+	if o.Network == "unix" {
+		fd, _, err = socket.UnixSocket(o.Network, address, true, options, nil)
+	} else {
+		fd, _, err = socket.TCPSocket(o.Network, address, true, options, nil)
+	}
+	if errors.Is(err, unix.EADDRINUSE) {
+		return -1, fmt.Errorf("cannot listen on %s: address already in use", address)
+	}
+	if err != nil {
+		return -1, fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	return fd, nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+}
+
+// removeStale removes a socket file that nobody listens on any more.
+func removeStale(path string) {
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		c.Close()
+		return
+	}
+	if st, err := os.Lstat(path); err == nil && st.Mode()&os.ModeSocket != 0 {
+		os.Remove(path)
+	}
+}
+
+func localAddr(fd int) (net.Addr, error) {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read a socket's address: %w", err)
+	}
+	return socket.SockaddrToTCPOrUnixAddr(sa), nil
+}
+
+// Close ends accepting and returns when the sockets are closed. Connections
+// stay. Any goroutine but a loop's.
+func (li *Listener) Close() {
+	li.closeOnce.Do(func() {
+		li.closed.Store(true)
+		var wg sync.WaitGroup
+		for _, a := range li.acceptors {
+			wg.Add(1)
+			a.loop.Post(func() { defer wg.Done(); a.end() })
+		}
+		wg.Wait()
+		if li.options.Network == "unix" {
+			os.Remove(li.options.Address)
+		}
+	})
+}
+
+// begin puts the socket into its loop's poller. On the loop.
+func (a *acceptor) begin() {
+	c := a.conn
+	c.generation.Load()
+	c.fd, c.loop, c.state, c.user = int32(a.fd), a.loop, stateListening, a
+	c.owner.Store(int32(a.loop.index) + 1)
+	a.loop.acceptors = append(a.loop.acceptors, a)
+	a.resume()
+}
+
+// end closes the socket. On the loop.
+func (a *acceptor) end() {
+	a.pause()
+	for i, x := range a.loop.acceptors {
+		if x == a {
+			a.loop.acceptors = append(a.loop.acceptors[:i], a.loop.acceptors[i+1:]...)
+			break
+		}
+	}
+	c := a.conn
+	c.user, c.loop, c.state, c.interest = nil, nil, stateFree, 0
+	c.owner.Store(0)
+	c.generation.Add(1)
+	unix.Close(a.fd)
+}
+
+func (a *acceptor) pause() {
+	if !a.paused {
+		a.paused = true
+		_ = a.loop.poller.Delete(a.fd) // fails only when it is not in the poller
+	}
+}
+
+func (a *acceptor) resume() {
+	if !a.paused || a.listener.closed.Load() || a.listener.suspended.Load() {
+		return
+	}
+	if err := a.loop.poller.AddRead(&netpoll.PollAttachment{FD: a.fd}, false); err != nil {
+		a.loop.acceptFailed(a, err)
+		return
+	}
+	a.paused = false
+}

@@ -1,0 +1,142 @@
+package reactor
+
+import (
+	"time"
+
+	"vernemq/codec"
+)
+
+// lobbyPacket is the largest first packet, in bytes.
+const lobbyPacket = 1 << 20
+
+// lobby are the connections of a loop that have not sent their whole first
+// packet, in the order in which they came. Those that have left stay in the
+// list until they come to its front.
+type lobby struct {
+	waiting []guest
+	front   int
+	size    int // that really wait
+}
+
+type guest struct {
+	connRef
+	deadline uint32 // in quarter seconds of the loop
+}
+
+func (g *guest) waits() bool { return g.alive() && g.conn.state == stateLobby }
+
+// receive puts a new connection into the lobby. When the lobby is full, the one
+// that has waited longest goes.
+func (l *Loop) receive(c *Conn) {
+	b := &l.lobby
+	if b.size >= l.reactor.lobby {
+		l.stats.lobbyEvicted.inc()
+		for ; b.front < len(b.waiting); b.front++ {
+			if g := &b.waiting[b.front]; g.waits() {
+				l.leaveLobby(g.conn)
+				g.conn.Close(errLobbyEvicted)
+				break
+			}
+		}
+	}
+	wait := uint32(l.reactor.cfg.ConnectTimeout()/quarterSecond) + 1
+	b.trim()
+	b.waiting = append(b.waiting, guest{connRef{c, c.Generation()}, l.quarter + wait})
+	b.size++
+}
+
+// trim cuts off the guests that have left at the front.
+func (b *lobby) trim() {
+	for b.front < len(b.waiting) && !b.waiting[b.front].waits() {
+		b.front++
+	}
+	if b.front == len(b.waiting) {
+		b.waiting, b.front = b.waiting[:0], 0
+		if cap(b.waiting) > 4096 {
+			b.waiting = nil
+		}
+		return
+	}
+	if b.front >= 1024 && b.front > len(b.waiting)/2 {
+		k := copy(b.waiting, b.waiting[b.front:])
+		clear(b.waiting[k:])
+		b.waiting, b.front = b.waiting[:k], 0
+	}
+}
+
+func (l *Loop) leaveLobby(c *Conn) {
+	if c.state == stateLobby {
+		l.lobby.size--
+	}
+}
+
+// lobbyDeadlines closes connections that have waited too long.
+func (l *Loop) lobbyDeadlines() {
+	b := &l.lobby
+	for i := b.front; i < len(b.waiting); i++ {
+		g := &b.waiting[i]
+		if !g.waits() {
+			continue
+		}
+		if g.deadline > l.quarter {
+			break
+		}
+		l.stats.lobbyTimeouts.inc()
+		l.leaveLobby(g.conn)
+		g.conn.Close(errLobbyTimeout)
+	}
+	b.trim()
+}
+
+// enter looks at what a connection in the lobby has sent so far. With its first
+// packet whole it goes to its home loop.
+func (l *Loop) enter(c *Conn, data []byte) {
+	limit := lobbyPacket
+	if m := l.reactor.cfg.MaxRemaining; m != nil {
+		if k := m(c.listener); k > 0 {
+			limit = min(limit, k)
+		}
+	}
+	f, n, _, err := codec.Cut(data, limit)
+	if err == nil && codec.Type(data[0]>>4) != codec.CONNECT {
+		err = errGarbage
+	}
+	if err != nil {
+		l.stats.lobbyGarbage.inc()
+		l.leaveLobby(c)
+		c.Close(err)
+		return
+	}
+	if n == 0 {
+		l.keep(c, data)
+		return
+	}
+	l.leaveLobby(c)
+	home, reply, err := l.handler.Home(c, f)
+	if err != nil {
+		out := c.Output()
+		out.B = append(out.B, reply...)
+		c.CloseAfterFlush(err, refuseDrain)
+		c.dropInput()
+		return
+	}
+	if home == l.index {
+		c.state = stateOpen
+		l.open(c)
+		if c.state == stateOpen {
+			l.handOver(c, data)
+		}
+		return
+	}
+	l.keep(c, data)
+	c.watch(0)
+	if c.state == stateLobby { // the poller let go of it
+		c.state = stateMoving
+		l.conns--
+		c.owner.Store(int32(home) + 1)
+		l.reactor.loops[home].arrived.Put(c)
+	}
+}
+
+// refuseDrain is how long a refused connection may take to accept the answer.
+const refuseDrain = 2 * time.Second

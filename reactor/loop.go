@@ -1,0 +1,348 @@
+package reactor
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gneterrors "github.com/panjf2000/gnet/v2/pkg/errors"
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+	"github.com/panjf2000/gnet/v2/pkg/queue"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	quarterSecond = 250 * time.Millisecond
+	readBuffer    = 256 << 10 // bytes of a loop's read buffer
+	readRounds    = 4         // reads of one connection in a turn
+)
+
+// Loop is one event loop. Unless a field says otherwise, only the loop's
+// goroutine touches it.
+type Loop struct {
+	reactor *Reactor
+	index   int
+	handler Handler
+	poller  *netpoll.Poller
+	timer   int         // timerfd that fires every quarter second
+	rung    atomic.Bool // any goroutine: a turn's end is asked for
+	control *Inbox[func()]
+	arrived *Inbox[*Conn]
+
+	inboxMu sync.Mutex // guards inboxes while the loop is being set up
+	inboxes []drainer
+
+	quarter uint32        // quarter seconds since the loop runs
+	now     atomic.Uint32 // loop clock in seconds; written by the loop
+	wall    time.Time     // of this turn, zero until somebody asks
+
+	read     []byte
+	iov      [][]byte
+	dirty    []*Conn
+	closing  []*Conn
+	resumed  []*Conn
+	draining []connRef
+	stuck    []connRef // with output that the kernel does not take
+	lobby    lobby
+	conns    int // that this loop owns
+	exit     bool
+
+	acceptors   []*acceptor
+	acceptError uint32 // loop clock of the latest line about a failed accept
+	stats       stats
+	released    bool
+}
+
+func newLoop(r *Reactor, index int) (*Loop, error) {
+	l := &Loop{reactor: r, index: index, read: make([]byte, readBuffer)}
+	l.now.Store(1)
+	var err error
+	if l.poller, err = netpoll.OpenPoller(); err != nil {
+		return nil, err
+	}
+	l.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		l.poller.Close()
+		return nil, fmt.Errorf("cannot make a timer: %w", err)
+	}
+	every := unix.NsecToTimespec(int64(quarterSecond))
+	if err = unix.TimerfdSettime(l.timer, 0, &unix.ItimerSpec{Interval: every, Value: every}, nil); err == nil {
+		err = l.poller.AddRead(&netpoll.PollAttachment{FD: l.timer}, false)
+	}
+	if err != nil {
+		l.release()
+		return nil, fmt.Errorf("cannot start the timer: %w", err)
+	}
+	l.control = NewInbox(l, func(fs []func()) {
+		for _, f := range fs {
+			l.guard(nil, f)
+		}
+	})
+	l.arrived = NewInbox(l, func(cs []*Conn) {
+		for _, c := range cs {
+			l.guard(c, func() { l.welcome(c) })
+		}
+	})
+	return l, nil
+}
+
+func (l *Loop) release() {
+	if l.released {
+		return
+	}
+	l.released = true
+	unix.Close(l.timer)
+	l.poller.Close()
+}
+
+// Index is the loop's place among the reactor's loops.
+func (l *Loop) Index() int { return l.index }
+
+// Reactor is the reactor of the loop.
+func (l *Loop) Reactor() *Reactor { return l.reactor }
+
+// Now is the loop clock in seconds: it starts at 1, never goes back and is at
+// most a quarter of a second late. Any goroutine.
+func (l *Loop) Now() uint32 { return l.now.Load() }
+
+// Time is the wall clock, read at most once a turn.
+func (l *Loop) Time() time.Time {
+	if l.wall.IsZero() {
+		l.wall = time.Now()
+	}
+	return l.wall
+}
+
+// Post runs fn on the loop, soon. Any goroutine.
+func (l *Loop) Post(fn func()) { l.control.Put(fn) }
+
+// Ring asks for the end of a turn: inboxes, Handler.EndTurn, flush. Any
+// goroutine.
+func (l *Loop) Ring() {
+	if l.rung.Load() || !l.rung.CompareAndSwap(false, true) {
+		return
+	}
+	if err := l.poller.Trigger(queue.HighPriority, l.endTurn, nil); err != nil {
+		l.reactor.cfg.Log.Error("loop cannot be woken", "loop", l.index, "cause", err.Error())
+	}
+}
+
+// run is the loop's goroutine.
+func (l *Loop) run() {
+	err := l.poller.Polling(l.event)
+	if !l.exit {
+		l.reactor.cfg.Log.Error("loop has ended", "loop", l.index, "cause", fmt.Sprint(err))
+	}
+	l.cutAll()
+}
+
+// event handles one ready descriptor.
+func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
+	if fd == l.timer {
+		l.tick()
+		return nil
+	}
+	c := l.reactor.table.at(fd)
+	if c == nil || c.owner.Load() != int32(l.index)+1 {
+		return nil
+	}
+	if c.state == stateListening {
+		l.guard(nil, func() { l.accept(c.user.(*acceptor)) })
+		return nil
+	}
+	if ev&unix.EPOLLOUT != 0 {
+		l.guard(c, func() { l.flush(c) })
+	}
+	if ev&(unix.EPOLLIN|unix.EPOLLPRI) != 0 || ev&(unix.EPOLLERR|unix.EPOLLHUP) != 0 && c.flags&flagPaused == 0 {
+		l.readable(c)
+	} else if ev&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+		c.Close(errHangup)
+	}
+	return nil
+}
+
+// endTurn is what happens once all that was ready has been looked at.
+func (l *Loop) endTurn(any) error {
+	l.rung.Store(false)
+	for _, b := range l.inboxes {
+		b.drainAll()
+	}
+	l.resumeReads()
+	l.guard(nil, l.handler.EndTurn)
+	l.flushDirty()
+	l.finishClosing()
+	l.wall = time.Time{}
+	if l.exit {
+		return gneterrors.ErrEngineShutdown
+	}
+	return nil
+}
+
+// guard runs f and contains its panic. c is the connection that it concerns,
+// if any, and is closed then.
+func (l *Loop) guard(c *Conn, f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.panicked(c, p)
+		}
+	}()
+	f()
+}
+
+func (l *Loop) panicked(c *Conn, p any) {
+	l.stats.panics.inc()
+	l.reactor.cfg.Log.Error("panic contained", "loop", l.index, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	if c != nil && c.owner.Load() == int32(l.index)+1 {
+		c.Close(errPanic)
+	}
+}
+
+// tick is called every quarter of a second.
+func (l *Loop) tick() {
+	var b [8]byte
+	if n, err := unix.Read(l.timer, b[:]); err != nil || n != 8 {
+		return
+	}
+	l.quarter += uint32(binary.NativeEndian.Uint64(b[:]))
+	l.wall = time.Time{}
+	l.lobbyDeadlines()
+	l.drainDeadlines()
+	l.retryAccept()
+	now := l.reactor.sinceStart()
+	if now == l.now.Load() {
+		return
+	}
+	l.now.Store(now)
+	l.sendDeadlines(now)
+	l.guard(nil, func() { l.handler.Tick(now) })
+}
+
+// readable reads a connection, several times if it sends a lot.
+func (l *Loop) readable(c *Conn) {
+	for range readRounds {
+		if c.flags&flagPaused != 0 || !l.readOnce(c) {
+			return
+		}
+	}
+}
+
+// readOnce reads once and hands over what has arrived. It tells whether there
+// may be more.
+func (l *Loop) readOnce(c *Conn) bool {
+	if c.state == stateClosing || c.state == stateFree || c.state == stateMoving {
+		return false
+	}
+	into, have := l.readSpace(c)
+	n, err := unix.Read(int(c.fd), into[have:])
+	l.stats.reads.inc()
+	switch {
+	case n > 0:
+	case n == 0 && err == nil:
+		c.Close(io.EOF)
+		return false
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return false
+	default:
+		c.Close(err)
+		return false
+	}
+	l.stats.bytesIn.add(n)
+	c.lastSeen = l.now.Load()
+	if c.state == stateDraining {
+		return have+n == len(into)
+	}
+	l.guard(c, func() { l.handOver(c, into[:have+n]) })
+	return have+n == len(into) && c.owner.Load() == int32(l.index)+1
+}
+
+// largeRest is the size of an incomplete packet from which it is read where it
+// is kept, instead of being copied into the loop's buffer each time.
+const largeRest = readBuffer / 4
+
+// readSpace gives the buffer to read into and how much of it is filled with
+// what the connection has not handed over yet.
+func (l *Loop) readSpace(c *Conn) (into []byte, have int) {
+	if c.in == nil {
+		return l.read, 0
+	}
+	rest := c.in.B
+	if len(rest) < largeRest {
+		return l.read, copy(l.read, rest)
+	}
+	if cap(rest)-len(rest) < largeRest {
+		// Memory follows what has really arrived, not what the peer announces.
+		grown := make([]byte, len(rest), 2*cap(rest))
+		copy(grown, rest)
+		c.in.B, rest = grown, grown
+	}
+	return rest[:cap(rest)], len(rest)
+}
+
+// handOver gives bytes to the lobby or to the handler and keeps what they do
+// not take.
+func (l *Loop) handOver(c *Conn, data []byte) {
+	if c.state == stateLobby {
+		l.enter(c, data)
+		return
+	}
+	n, _ := l.handler.Data(c, data)
+	l.keep(c, data[n:])
+}
+
+// keep keeps the bytes that are left over. They may lie in c.in already.
+func (l *Loop) keep(c *Conn, rest []byte) {
+	if len(rest) == 0 || c.state == stateClosing || c.state == stateDraining {
+		c.dropInput()
+		return
+	}
+	if c.in == nil {
+		c.in = newBuffer()
+	}
+	if len(c.in.B) > 0 && cap(c.in.B) >= largeRest && &rest[0] == &c.in.B[:1][0] {
+		c.in.B = rest
+		return
+	}
+	c.in.B = append(c.in.B[:0], rest...)
+}
+
+// resumeReads hands over what was left when reading was paused.
+func (l *Loop) resumeReads() {
+	list := l.resumed
+	l.resumed = nil
+	for _, c := range list {
+		if c.flags&flagResume == 0 || c.owner.Load() != int32(l.index)+1 {
+			continue
+		}
+		c.flags &^= flagResume
+		if c.state == stateOpen && c.flags&flagPaused == 0 && c.in != nil {
+			l.guard(c, func() { l.handOver(c, c.in.B) })
+		}
+	}
+}
+
+// welcome takes over a connection that another loop sent here.
+func (l *Loop) welcome(c *Conn) {
+	c.loop = l
+	l.conns++
+	c.state = stateOpen
+	l.open(c)
+	if c.state == stateOpen {
+		l.handOver(c, c.in.B)
+	}
+}
+
+// open starts the life of a connection on its home loop.
+func (l *Loop) open(c *Conn) {
+	if l.reactor.stopping.Load() {
+		c.Close(errStopped)
+		return
+	}
+	c.lastSeen = l.now.Load()
+	c.flags |= flagOpened
+	c.watch(watchRead)
+	l.handler.Opened(c)
+}

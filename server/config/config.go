@@ -1,0 +1,63 @@
+package config
+
+import "time"
+
+// Config is what a configuration comes to. It is immutable; a change at run
+// time makes a new one.
+type Config struct {
+	NodeName string
+
+	AllowAnonymous             bool
+	MaxClientIDSize            int           // bytes
+	RetryInterval              time.Duration // 0 = never
+	PersistentClientExpiration time.Duration // 0 = never
+	MaxLastWillDelay           uint32        // seconds; the largest value leaves it to the client
+	MaxInflightMessages        int           // 0 = unlimited
+	MaxOnlineMessages          int           // -1 = unlimited
+	MaxOfflineMessages         int           // -1 = unlimited
+	OverrideMaxOnlineMessages  bool
+	QueueLIFO                  bool
+	UpgradeOutgoingQoS         bool
+	SuppressWillOnTakeover     bool
+	MaxMessageSize             int // bytes, 0 = the protocol's limit
+	MaxSubscriptionsPerClient  int // 0 = unlimited
+	TopicMaxDepth              int // levels
+	TopicAliasMaxClient        uint16
+	TopicAliasMaxBroker        uint16
+	ReceiveMaxClient           uint16
+	ReceiveMaxBroker           uint16
+	ConnectTimeout             time.Duration
+	SharedSubscriptionPolicy   string
+
+	Loops           int // at least 1
+	LobbySize       int
+	SendBufferLimit int // bytes
+	SendTimeout     time.Duration
+
+	KeepaliveAsWarning bool
+	LogConsole         string // off, file, console, both
+	LogConsoleFile     string
+	LogLevel           string
+	LogConsoleFormat   string // text or json
+	LogFileFormat      string
+
+	Listeners []Listener
+
+	BaseDir, EtcDir, DataDir, LogDir string
+}
+
+// Listener is a listener with the options that hold for it.
+type Listener struct {
+	Transport             string // tcp
+	Name                  string
+	Network               string // tcp4, tcp6 or unix
+	Address               string // host:port or path
+	MaxConnections        int    // 0 = unlimited
+	Acceptors             int    // accepted for compatibility
+	Mountpoint            string
+	AllowedVersions       []byte
+	AllowAnonymous        bool // by its own option or the global one
+	MaxConnectionLifetime time.Duration
+	BufferSizes           [3]int // send, receive, user; 0 = the system's
+	NoDelay               bool
+}
