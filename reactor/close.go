@@ -94,7 +94,7 @@ func (l *Loop) beginStop() {
 		}
 		switch c.state {
 		case stateOpen:
-			c.CloseAfterFlush(errStopped, stopDrain)
+			c.CloseAfterFlush(ErrStopped, stopDrain)
 		case stateLobby:
 			c.Close(nil)
 		}

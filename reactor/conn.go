@@ -239,12 +239,14 @@ type connRef struct {
 
 func (r connRef) alive() bool { return r.conn.generation.Load() == r.generation }
 
+// ErrStopped is the cause of the end of connections when the reactor stops.
+var ErrStopped = errors.New("reactor stopped")
+
 var (
 	errSendTimeout  = errors.New("peer takes nothing")
 	errLobbyTimeout = errors.New("no CONNECT in time")
 	errLobbyEvicted = errors.New("lobby is full and this connection waited longest")
 	errGarbage      = errors.New("first packet is no CONNECT")
 	errPanic        = errors.New("internal error")
-	errStopped      = errors.New("server stopped")
 	errHangup       = errors.New("connection broken")
 )

@@ -133,6 +133,7 @@ func (l *Loop) enter(c *Conn, data []byte) {
 	if c.state == stateLobby { // the poller let go of it
 		c.state = stateMoving
 		l.conns--
+		c.generation.Add(1) // the lobby's list does not look at it any more
 		c.owner.Store(int32(home) + 1)
 		l.reactor.loops[home].arrived.Put(c)
 	}

@@ -338,7 +338,7 @@ func (l *Loop) welcome(c *Conn) {
 // open starts the life of a connection on its home loop.
 func (l *Loop) open(c *Conn) {
 	if l.reactor.stopping.Load() {
-		c.Close(errStopped)
+		c.Close(ErrStopped)
 		return
 	}
 	c.lastSeen = l.now.Load()

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"syscall"
 
 	"vernemq/codec"
 	"vernemq/reactor"
@@ -27,15 +29,8 @@ func (b *logBudget) refill() { b.used = 0 }
 // logClosed says why a connection ended, when that is not the client's own
 // wish.
 func (l *loop) logClosed(c *reactor.Conn, err error) {
-	if err == nil || errors.Is(err, io.EOF) || err == errShutdown {
-		return
-	}
-	level := slog.LevelWarn
-	var e *codec.Error
-	if errors.As(err, &e) && e.Code == codec.KeepAliveTimeout && !l.broker.config.Load().KeepaliveAsWarning {
-		level = slog.LevelInfo
-	}
-	if !l.lines.take() {
+	level := l.levelOf(err)
+	if !l.log.Enabled(context.Background(), level) || !l.lines.take() {
 		return
 	}
 	mountpoint, id := listenerOf(c).mountpoint, ""
@@ -45,7 +40,32 @@ func (l *loop) logClosed(c *reactor.Conn, err error) {
 	case *admission:
 		id = u.id
 	}
-	l.log.Log(nil, level, "client stopped", "mountpoint", mountpoint, "client", id, "peer", c.Peer().String(), "cause", err.Error()) //nolint
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		id = refused.id
+	}
+	cause := "connection closed"
+	if err != nil {
+		cause = err.Error()
+	}
+	l.log.Log(context.Background(), level, "client stopped", "mountpoint", mountpoint, "client", id, "peer", c.Peer().String(), "cause", cause)
+}
+
+// levelOf is how loud the end of a connection is: what the client did wrong is
+// a warning, a connection that simply ended is for debugging.
+func (l *loop) levelOf(err error) slog.Level {
+	var protocol *codec.Error
+	var refused *refusedError
+	var system syscall.Errno
+	switch {
+	case err == nil, err == error(errShutdown), errors.Is(err, io.EOF), errors.Is(err, reactor.ErrStopped), errors.As(err, &system):
+		return slog.LevelDebug
+	case errors.As(err, &protocol) && protocol.Code == codec.KeepAliveTimeout && !l.broker.config.Load().KeepaliveAsWarning:
+		return slog.LevelInfo
+	case errors.As(err, &refused):
+		return slog.LevelError
+	}
+	return slog.LevelWarn
 }
 
 // logDrops sums up the messages that full queues have lost since last time.
