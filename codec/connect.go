@@ -64,7 +64,11 @@ func DecodeConnect(f Frame, c *Connect) error {
 		return err
 	}
 	if c.Version == V5 {
-		c.Props = r.properties(connectProps, c.property)
+		var ps propReader
+		ps, c.Props = r.properties(connectProps)
+		for ps.next(&r) {
+			c.property(&ps.property)
+		}
 		if r.err == nil && c.AuthData != nil && !c.HasAuthMethod {
 			r.fail(errAuthData)
 		}
@@ -126,7 +130,7 @@ func (c *Connect) takeFlags(flags byte) error {
 	return nil
 }
 
-func (c *Connect) property(p *property) *Error {
+func (c *Connect) property(p *property) {
 	switch p.id {
 	case propSessionExpiry:
 		c.SessionExpiry = p.number
@@ -145,18 +149,17 @@ func (c *Connect) property(p *property) *Error {
 	case propAuthData:
 		c.AuthData = p.bytes
 	}
-	return nil
 }
 
 func (c *Connect) takeWill(r *reader) {
 	if c.Version == V5 {
-		c.Will.Props.Raw = r.properties(willProps, func(p *property) *Error {
-			if p.id == propWillDelay {
-				c.Will.Delay = p.number
+		ps, raw := r.properties(willProps)
+		for c.Will.Props.Raw = raw; ps.next(r); {
+			if ps.id == propWillDelay {
+				c.Will.Delay = ps.number
 			}
-			c.Will.Props.take(p)
-			return nil
-		})
+			c.Will.Props.take(&ps.property)
+		}
 	}
 	c.Will.Topic = r.binary()
 	if r.err == nil {
@@ -226,12 +229,16 @@ func DecodeConnack(v Version, f Frame, c *Connack) error {
 		if r.err == nil && legal[c.Reason]&inConnack == 0 {
 			return errReasonCode
 		}
-		c.Props = r.properties(connackProps, c.property)
+		var ps propReader
+		ps, c.Props = r.properties(connackProps)
+		for ps.next(&r) {
+			c.property(&ps.property)
+		}
 	}
 	return r.end()
 }
 
-func (c *Connack) property(p *property) *Error {
+func (c *Connack) property(p *property) {
 	switch p.id {
 	case propSessionExpiry:
 		c.SessionExpiry, c.HasSessionExpiry = p.number, true
@@ -264,5 +271,4 @@ func (c *Connack) property(p *property) *Error {
 	case propAuthData:
 		c.AuthData = p.bytes
 	}
-	return nil
 }

@@ -31,7 +31,7 @@ func DecodeAck(v Version, f Frame, a *Ack) error {
 		return errReasonCode
 	}
 	if len(r.b) > 0 {
-		a.Props = r.properties(ackProps, nil)
+		a.Props = r.skipProperties(ackProps)
 	}
 	return r.end()
 }
@@ -102,12 +102,12 @@ func DecodeSubscribe(v Version, f Frame, s *Subscribe) error {
 	r := reader{b: f.Body}
 	s.PacketID, s.SubscriptionID, s.Props = r.packetID(), 0, nil
 	if v == V5 {
-		s.Props = r.properties(subscribeProps, func(p *property) *Error {
-			if p.id == propSubscriptionID {
-				s.SubscriptionID = p.number
+		ps, raw := r.properties(subscribeProps)
+		for s.Props = raw; ps.next(&r); {
+			if ps.id == propSubscriptionID {
+				s.SubscriptionID = ps.number
 			}
-			return nil
-		})
+		}
 	}
 	return s.Filters.take(&r, v, true)
 }
@@ -174,7 +174,7 @@ func DecodeUnsubscribe(v Version, f Frame, u *Unsubscribe) error {
 	r := reader{b: f.Body}
 	u.PacketID, u.Props = r.packetID(), nil
 	if v == V5 {
-		u.Props = r.properties(unsubscribeProps, nil)
+		u.Props = r.skipProperties(unsubscribeProps)
 	}
 	return u.Filters.take(&r, v, false)
 }
@@ -201,7 +201,7 @@ func (s *Suback) decode(v Version, f Frame, in where) error {
 	r := reader{b: f.Body}
 	s.PacketID, s.Codes, s.Props = r.packetID(), nil, nil
 	if v == V5 {
-		s.Props = r.properties(ackProps, nil)
+		s.Props = r.skipProperties(ackProps)
 	}
 	if v != V5 && in == inUnsuback {
 		return r.end()
@@ -249,12 +249,12 @@ func DecodeDisconnect(v Version, f Frame, d *Disconnect) error {
 		return errReasonCode
 	}
 	if len(r.b) > 0 {
-		d.Props = r.properties(disconnectProps, func(p *property) *Error {
-			if p.id == propSessionExpiry {
-				d.SessionExpiry, d.HasSessionExpiry = p.number, true
+		ps, raw := r.properties(disconnectProps)
+		for d.Props = raw; ps.next(&r); {
+			if ps.id == propSessionExpiry {
+				d.SessionExpiry, d.HasSessionExpiry = ps.number, true
 			}
-			return nil
-		})
+		}
 	}
 	return r.end()
 }
@@ -283,15 +283,15 @@ func DecodeAuth(f Frame, a *Auth) error {
 	}
 	method := false
 	if len(r.b) > 0 {
-		a.Props = r.properties(authProps, func(p *property) *Error {
-			switch p.id {
+		ps, raw := r.properties(authProps)
+		for a.Props = raw; ps.next(&r); {
+			switch ps.id {
 			case propAuthMethod:
-				a.Method, method = p.bytes, true
+				a.Method, method = ps.bytes, true
 			case propAuthData:
-				a.Data = p.bytes
+				a.Data = ps.bytes
 			}
-			return nil
-		})
+		}
 	}
 	if r.err == nil && !method {
 		return errNoMethod

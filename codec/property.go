@@ -108,53 +108,66 @@ var (
 	errPropLength  = malformed("Property Length goes beyond the packet")
 )
 
-// properties reads the properties of a packet. It calls each for every one
-// after it was checked; each may refuse it.
-func (r *reader) properties(allowed propSet, each func(p *property) *Error) Properties {
-	raw := r.take(r.varint())
+// propReader walks through the properties of a packet. After each successful
+// next, the property is there, checked.
+type propReader struct {
+	property
+	in            reader
+	allowed, seen propSet
+}
+
+// properties opens the properties of a packet.
+func (r *reader) properties(allowed propSet) (ps propReader, raw Properties) {
+	raw = r.take(r.varint())
 	if r.err != nil {
 		r.err = errPropLength
-		return nil
+		raw = nil
 	}
-	in := reader{b: raw}
-	var seen propSet
-	for len(in.b) > 0 {
-		p, err := in.property(allowed, &seen)
-		if err == nil && each != nil {
-			err = each(&p)
-		}
-		if err != nil {
-			r.fail(err)
-			return nil
-		}
+	return propReader{in: reader{b: raw}, allowed: allowed}, raw
+}
+
+// next reads and checks the next property. It returns false at the end, or
+// when a property is refused; the packet's reader knows then.
+func (ps *propReader) next(r *reader) bool {
+	if len(ps.in.b) == 0 {
+		return false
+	}
+	err := ps.read()
+	if err != nil {
+		r.fail(err)
+	}
+	return err == nil
+}
+
+// skipProperties checks properties that nobody looks at.
+func (r *reader) skipProperties(allowed propSet) Properties {
+	ps, raw := r.properties(allowed)
+	for ps.next(r) {
 	}
 	return raw
 }
 
-// property reads and checks the next property.
-func (r *reader) property(allowed propSet, seen *propSet) (p property, err *Error) {
-	p.id = r.b[0]
-	r.b = r.b[1:]
-	if p.id > propLast || !allowed.has(p.id) {
-		return p, errPropUnknown
+func (ps *propReader) read() *Error {
+	ps.property = property{id: ps.in.byte()}
+	if ps.id > propLast || !ps.allowed.has(ps.id) {
+		return errPropUnknown
 	}
 	// A packet from a server may hold several Subscription Identifiers.
-	many := p.id == propUser || p.id == propSubscriptionID && allowed.has(propTopicAlias)
-	if seen.has(p.id) && !many {
-		return p, errPropTwice
+	many := ps.id == propUser || ps.id == propSubscriptionID && ps.allowed.has(propTopicAlias)
+	if ps.seen.has(ps.id) && !many {
+		return errPropTwice
 	}
-	*seen |= 1 << p.id
-	r.value(&p)
-	if r.err != nil {
-		return p, r.err
+	ps.seen |= 1 << ps.id
+	ps.in.value(&ps.property)
+	switch {
+	case ps.in.err != nil:
+		return ps.in.err
+	case ps.valid():
+		return nil
+	case ps.id == propTopicAlias:
+		return errAliasZero
 	}
-	if !p.valid() {
-		if p.id == propTopicAlias {
-			return p, errAliasZero
-		}
-		return p, errPropValue
-	}
-	return p, nil
+	return errPropValue
 }
 
 func (r *reader) value(p *property) {
@@ -195,35 +208,35 @@ func (p *property) valid() bool {
 
 // Users yields the user properties in their order.
 func (ps Properties) Users(yield func(name, value []byte) bool) {
-	ps.each(func(p *property, _ []byte) bool {
-		return p.id != propUser || yield(p.bytes, p.value)
-	})
-}
-
-// ReasonString is the Reason String, nil when there is none.
-func (ps Properties) ReasonString() (s []byte) {
-	ps.each(func(p *property, _ []byte) bool {
-		if p.id == propReasonString {
-			s = p.bytes
-		}
-		return true
-	})
-	return s
-}
-
-// each yields properties that are known to be valid, with their bytes.
-func (ps Properties) each(yield func(p *property, raw []byte) bool) {
-	r := reader{b: ps}
-	for len(r.b) > 0 && r.err == nil {
-		at := r.b
-		p := property{id: r.b[0]}
-		r.b = r.b[1:]
-		if p.id > propLast {
-			return
-		}
-		r.value(&p)
-		if r.err != nil || !yield(&p, at[:len(at)-len(r.b)]) {
+	var p property
+	for r := (reader{b: ps}); r.step(&p) != nil; {
+		if p.id == propUser && !yield(p.bytes, p.value) {
 			return
 		}
 	}
+}
+
+// ReasonString is the Reason String, nil when there is none.
+func (ps Properties) ReasonString() []byte {
+	var p property
+	for r := (reader{b: ps}); r.step(&p) != nil; {
+		if p.id == propReasonString {
+			return p.bytes
+		}
+	}
+	return nil
+}
+
+// step takes the next of properties that are known to be valid, with its
+// bytes; nil at the end.
+func (r *reader) step(p *property) (raw []byte) {
+	at := r.b
+	if len(at) == 0 || at[0] > propLast {
+		return nil
+	}
+	*p = property{id: r.byte()}
+	if r.value(p); r.err != nil {
+		return nil
+	}
+	return at[:len(at)-len(r.b)]
 }

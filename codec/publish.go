@@ -61,9 +61,12 @@ func (p *PublishProps) HasSubscriptionID() bool { return p.subID }
 
 // SubscriptionIDs yields the Subscription Identifiers in their order.
 func (p *PublishProps) SubscriptionIDs(yield func(id uint32) bool) {
-	p.Raw.each(func(x *property, _ []byte) bool {
-		return x.id != propSubscriptionID || yield(x.number)
-	})
+	var x property
+	for r := (reader{b: p.Raw}); r.step(&x) != nil; {
+		if x.id == propSubscriptionID && !yield(x.number) {
+			return
+		}
+	}
 }
 
 // AppendForward appends the properties that a broker passes on unchanged, in
@@ -76,14 +79,15 @@ func (p *PublishProps) AppendForward(dst []byte) []byte {
 	if !p.mixed {
 		return append(dst, p.Raw...)
 	}
-	p.Raw.each(func(x *property, raw []byte) bool {
+	var x property
+	r := reader{b: p.Raw}
+	for raw := r.step(&x); raw != nil; raw = r.step(&x) {
 		switch x.id {
 		case propMessageExpiry, propTopicAlias, propSubscriptionID, propWillDelay:
 		default:
 			dst = append(dst, raw...)
 		}
-		return true
-	})
+	}
 	return dst
 }
 
@@ -138,10 +142,10 @@ func (p *Publish) version5(b []byte) error {
 		p.Payload = b[1:]
 	} else {
 		r := reader{b: b}
-		p.Props.Raw = r.properties(publishProps, func(x *property) *Error {
-			p.Props.take(x)
-			return nil
-		})
+		ps, raw := r.properties(publishProps)
+		for p.Props.Raw = raw; ps.next(&r); {
+			p.Props.take(&ps.property)
+		}
 		if r.err != nil {
 			return r.err
 		}
