@@ -5,7 +5,8 @@ import "sync/atomic"
 // children are the nodes one level below a node (or the mountpoints of a
 // shard): a list sorted by hash, and a table into it when there are many.
 //
-// Readers call start and find. Everything else is for a writer that has the shard's mutex.
+// Readers call start, find and wildcards. Everything else is for a writer that
+// has the shard's mutex.
 type children[V any] struct {
 	first atomic.Pointer[Node[V]]
 	table atomic.Pointer[table[V]] // nil while there are few
@@ -15,7 +16,8 @@ type children[V any] struct {
 // is where a table is given up again.
 const maxUntabled = 6
 
-// start returns a node from which the list leads to every child with that hash, nil if there is none.
+// start returns a node from which the list leads to every child with that hash,
+// nil if there is none.
 func (c *children[V]) start(hash uint32) *Node[V] {
 	if t := c.table.Load(); t != nil {
 		return t.start(hash)
@@ -33,27 +35,20 @@ func (c *children[V]) find(hash uint32, level string) *Node[V] {
 	return nil
 }
 
-// single returns the child that is the wildcard '+', or nil.
-func (c *children[V]) single() *Node[V] {
+// wildcards returns the children that are '#' and '+', nil where there is none.
+func (c *children[V]) wildcards() (multi, single *Node[V]) {
 	n := c.first.Load()
 	if n != nil && n.hash == hashMulti {
-		n = n.next.Load()
+		multi, n = n, n.next.Load()
 	}
 	if n != nil && n.hash == hashSingle {
-		return n
+		single = n
 	}
-	return nil
+	return multi, single
 }
 
-// multi returns the child that is the wildcard '#', or nil.
-func (c *children[V]) multi() *Node[V] {
-	if n := c.first.Load(); n != nil && n.hash == hashMulti {
-		return n
-	}
-	return nil
-}
-
-// link returns the link that leads to the first child whose hash is not less: where such a child is, or belongs.
+// link returns the link that leads to the first child whose hash is not less:
+// the place of a child with that hash.
 func (c *children[V]) link(hash uint32) *atomic.Pointer[Node[V]] {
 	link := &c.first
 	if t := c.table.Load(); t != nil {
@@ -72,41 +67,34 @@ func (c *children[V]) link(hash uint32) *atomic.Pointer[Node[V]] {
 
 // insert adds a node that is not in any list and has never been.
 func (c *children[V]) insert(n *Node[V]) {
-	t := c.table.Load()
-	if t != nil {
-		t.settleAt(n.hash)
-	}
 	link := c.link(n.hash)
 	next := link.Load()
 	n.next.Store(next)
 	link.Store(n)
 
-	switch {
-	case t == nil:
+	t := c.table.Load()
+	if t == nil {
 		if count := c.count(); count > maxUntabled {
 			c.table.Store(newTable(c.first.Load(), count))
 		}
-	default:
-		t.inserted(n, next)
-		if t.count > len(t.starts) {
-			c.table.Store(t.grown())
-		}
+		return
+	}
+	t.inserted(n, next)
+	if t.count > len(t.starts) {
+		c.table.Store(t.resized(2 * len(t.starts)))
 	}
 }
 
 // remove unlinks a child. Its own link stays, for readers that stand on it.
 func (c *children[V]) remove(n *Node[V]) {
-	t := c.table.Load()
-	if t != nil {
-		t.settleAt(n.hash)
-	}
 	link := c.link(n.hash)
-	for m := link.Load(); m != n; m = link.Load() {
+	for m := link.Load(); m != n; m = link.Load() { // past others with the same hash
 		link = &m.next
 	}
 	next := n.next.Load()
 	link.Store(next)
 
+	t := c.table.Load()
 	if t == nil {
 		return
 	}
@@ -115,7 +103,7 @@ func (c *children[V]) remove(n *Node[V]) {
 	case t.count <= maxUntabled/2:
 		c.table.Store(nil)
 	case t.count < len(t.starts)/4 && len(t.starts) > minStarts:
-		c.table.Store(t.shrunk())
+		c.table.Store(t.resized(len(t.starts) / 2))
 	}
 }
 

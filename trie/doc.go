@@ -19,9 +19,11 @@
 //
 // The children of a node form one singly linked list, sorted by the hash of
 // their level. Beyond a handful, a table of pointers into that list (table.go)
-// finds the place of a hash in constant time. Since the table only ever points
-// into the list, growing or shrinking it moves no node and hides none from a
-// reader, and a node needs no memory for children that it does not have.
+// finds the place of a hash in constant time; this is the split-ordered list of
+// Shalev and Shavit, with a mutex for writers and so without dummy nodes. Since
+// the table only ever points into the list, growing or shrinking it moves no
+// node and hides none from a reader, and a node with few children pays for no
+// table.
 //
 // A removed node keeps its own links, so a reader that stands on it walks on
 // into the list. No removed node is ever linked again.

@@ -25,10 +25,11 @@ func (x *Index[V]) Acquire(mountpoint, filter string) *Node[V] {
 }
 
 // Release counts one holder less. After the last one the node is out of the
-// index for good, with the branches that led only to it; to acquire its filter again
-// makes a new node.
+// index for good, with the branches that led only to it; to acquire its filter
+// again makes a new node. A node should not be kept after that, as through its
+// links it keeps other removed nodes from being freed.
 func (x *Index[V]) Release(n *Node[V]) {
-	first := n // the node of the first level
+	first := n
 	for first.parent.parent != nil {
 		first = first.parent
 	}
@@ -72,71 +73,85 @@ func (x *Index[V]) All(yield func(n *Node[V]) bool) {
 // no order. It does not allocate if dst has room, and keeps no reference to topic.
 func (x *Index[V]) Match(mountpoint string, topic []byte, dst []*Node[V]) []*Node[V] {
 	name := unsafe.String(unsafe.SliceData(topic), len(topic))
+	mount := hash64(mountpoint)
 	if !strings.HasPrefix(name, "$") { // [MQTT-4.7.2-1]
-		if m := x.wild.mount(mountpoint); m != nil {
-			dst = match(m, name, dst)
+		if m := x.wild.mounts.find(siblingHash(mount), mountpoint); m != nil {
+			dst = match(m, name, 0, dst)
 		}
 	}
-	first, _ := cutLevel(name, 0)
-	if m := x.shards[shardOf(mountpoint, first)].mount(mountpoint); m != nil {
-		dst = match(m, name, dst)
+	// There are no wildcards on the first level of the other shards.
+	level, next := cutLevel(name, 0)
+	first := hash64(level)
+	if m := x.shards[shardHash(mount, first)].mounts.find(siblingHash(mount), mountpoint); m != nil {
+		if n := m.children.find(siblingHash(first), level); n != nil {
+			dst = match(n, name, next, dst)
+		}
 	}
 	return dst
 }
 
 // shard returns the shard of a filter.
 func (x *Index[V]) shard(mountpoint, filter string) *shard[V] {
-	first, _ := cutLevel(filter, 0)
-	if first == "+" || first == "#" {
+	if wildFirst(filter) {
 		return &x.wild
 	}
-	return &x.shards[shardOf(mountpoint, first)]
+	return &x.shards[shardOf(mountpoint, filter)]
 }
 
-// match appends the nodes below the mountpoint's node m whose filter matches name.
+// wildFirst reports whether the first level of a filter is a wildcard.
+func wildFirst(filter string) bool {
+	return filter != "" && (filter[0] == '+' || filter[0] == '#') && (len(filter) == 1 || filter[1] == '/')
+}
+
+// match appends the nodes whose filter matches name, from n downwards. The
+// levels of name that begin before start have led to n.
 //
 // It goes down by '+' where there is one and otherwise by the level itself. At
 // a dead end it climbs to the last '+' that it went down by, and goes down beside it.
-func match[V any](m *Node[V], name string, dst []*Node[V]) []*Node[V] {
-	n := m
-	start := 0 // n has matched the levels of name before this byte
-	open := 0  // '+' nodes from n upwards
+func match[V any](n *Node[V], name string, start int, dst []*Node[V]) []*Node[V] {
+	open := 0 // '+' nodes gone down by from the first n to this one
 	for {
-		if multi := n.children.multi(); multi != nil && multi.held() {
+		multi, down := n.children.wildcards()
+		if multi != nil && multi.held() {
 			dst = append(dst, multi)
 		}
-		var down *Node[V]
-		if start > len(name) {
+		next := start
+		switch {
+		case start > len(name):
+			down = nil
 			if n.held() {
 				dst = append(dst, n)
 			}
-		} else if down = n.children.single(); down != nil {
+		case down != nil:
 			open++
-		} else {
-			down = n.named(name, start)
+			_, next = cutLevel(name, start)
+		default:
+			down, next = n.named(name, start)
 		}
 		for down == nil {
 			if open == 0 {
 				return dst
 			}
-			start = levelBefore(name, start)
 			up := n.parent
 			if n.hash == hashSingle {
 				open--
-				down = up.named(name, start)
+				start = levelBefore(name, start)
+				down, next = up.named(name, start)
+			} else {
+				start -= len(n.level) + 1
 			}
 			n = up
 		}
-		_, start = cutLevel(name, start)
-		n = down
+		n, start = down, next
 	}
 }
 
-// named returns the child for the level of a topic name that begins at start, or nil.
-func (n *Node[V]) named(name string, start int) *Node[V] {
+// named returns the child for the level of a topic name that begins at start,
+// or nil, and the start of the level after it.
+func (n *Node[V]) named(name string, start int) (child *Node[V], next int) {
 	if n.children.first.Load() == nil {
-		return nil
+		return nil, start
 	}
-	level, _ := cutLevel(name, start)
-	return n.children.find(hashName(level), level)
+	level, next := cutLevel(name, start)
+	return n.children.find(hashName(level), level), next
 }

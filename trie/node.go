@@ -3,6 +3,7 @@ package trie
 import (
 	"hash/maphash"
 	"sync/atomic"
+	"unsafe"
 )
 
 // Node is one level of a trie. A node that is held stands for the whole filter
@@ -43,12 +44,25 @@ func hashLevel(level string) uint32 {
 	return hashName(level)
 }
 
-// hashName is the hash of a level of a topic name, where no byte is a wildcard.
-func hashName(level string) uint32 {
-	return max(hashNames, uint32(maphash.String(seed, level)>>32))
+// hashName is the hash of a level of a topic name, or of a mountpoint, where no byte is a wildcard.
+func hashName(level string) uint32 { return siblingHash(hash64(level)) }
+
+// hash64 is what all hashes are taken from. Siblings are sorted by its upper
+// half, shards are chosen by bits of its lower half.
+func hash64(level string) uint64 {
+	if level == "" {
+		return 0 // the usual mountpoint
+	}
+	return maphash.String(seed, level)
 }
 
-// Filter returns the topic filter (or name) that the node stands for, without its mountpoint.
+func siblingHash(h uint64) uint32 { return max(hashNames, uint32(h>>32)) }
+
+// shardHash is the number of a shard from the hashes of its mountpoint and first level.
+func shardHash(mountpoint, first uint64) int { return int((first ^ mountpoint>>16) % shardCount) }
+
+// Filter returns the topic filter (or name) that the node stands for, without
+// its mountpoint. It is put together anew at each call.
 func (n *Node[V]) Filter() string {
 	size := -1 // one separator less than levels
 	for m := n; m.parent != nil; m = m.parent {
@@ -57,17 +71,14 @@ func (n *Node[V]) Filter() string {
 	if size <= 0 {
 		return ""
 	}
-	buf := make([]byte, size)
-	end := size
-	for m := n; ; m = m.parent {
-		end -= len(m.level)
-		copy(buf[end:], m.level)
-		if end == 0 && m.parent.parent == nil {
-			return string(buf)
-		}
+	filter := make([]byte, size)
+	end := size - copy(filter[size-len(n.level):], n.level)
+	for m := n.parent; m.parent != nil; m = m.parent {
 		end--
-		buf[end] = '/'
+		filter[end] = '/'
+		end -= copy(filter[end-len(m.level):], m.level)
 	}
+	return unsafe.String(&filter[0], size)
 }
 
 // Mountpoint returns the mountpoint of the node's filter.

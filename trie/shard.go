@@ -1,7 +1,6 @@
 package trie
 
 import (
-	"hash/maphash"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,7 +9,8 @@ import (
 // shardCount is the number of shards for filters with a first level of their own. A power of two.
 const shardCount = 128
 
-// shard is the part of an index that one mutex guards.
+// shard is the part of an index that one mutex guards. Its trees hang under
+// the nodes of their mountpoints.
 type shard[V any] struct {
 	mounts children[V]  // the mountpoints' nodes; changed under mu, read by anyone
 	held   atomic.Int64 // nodes that are held; changed under mu
@@ -21,17 +21,15 @@ type shard[V any] struct {
 	_ [64]byte // keeps the next shard off this cache line
 }
 
-// shardOf returns the number of the shard for a mountpoint and first level.
-// It takes bits of the hashes that the tables leave unused.
-func shardOf(mountpoint, first string) int {
-	h := maphash.String(seed, first)
-	if mountpoint != "" {
-		h ^= maphash.String(seed, mountpoint) >> 16
-	}
-	return int(h % shardCount)
+// shardOf returns the number of the shard of a topic, or of a filter that does
+// not begin with a wildcard.
+func shardOf(mountpoint, topic string) int {
+	first, _ := cutLevel(topic, 0)
+	return shardHash(hash64(mountpoint), hash64(first))
 }
 
-// cutLevel returns the level that begins at start and the start of the one after it, which is beyond the end of the topic if there is none.
+// cutLevel returns the level that begins at start and the start of the one
+// after it, which is beyond the end of the topic if there is none.
 func cutLevel(topic string, start int) (level string, next int) {
 	rest := topic[start:]
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
@@ -77,14 +75,13 @@ func (s *shard[V]) hold(mountpoint, filter string) *Node[V] {
 
 // release counts one holder less and prunes what nobody needs any more. The caller has s.mu.
 func (s *shard[V]) release(n *Node[V]) {
-	switch holders := n.holders.Load(); holders {
-	case 0:
+	holders := n.holders.Load()
+	if holders == 0 {
 		panic("trie: release of a node that nobody holds")
-	default:
-		n.holders.Store(holders - 1)
-		if holders > 1 {
-			return
-		}
+	}
+	n.holders.Store(holders - 1)
+	if holders > 1 {
+		return
 	}
 	s.held.Add(-1)
 	for n != nil && !n.held() && n.children.first.Load() == nil {

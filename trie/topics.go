@@ -80,15 +80,13 @@ func (t *Topics[V]) All(yield func(mountpoint, topic string, v V) bool) {
 // Match appends to dst the values of the topics that match filter, in no order.
 // Topics put or deleted meanwhile may be among them or not.
 func (t *Topics[V]) Match(mountpoint, filter string, dst []V) []V {
-	first, _ := cutLevel(filter, 0)
-	if first != "+" && first != "#" {
-		if m := t.shards[shardOf(mountpoint, first)].mount(mountpoint); m != nil {
-			dst = matchTopics(m, filter, dst)
-		}
-		return dst
+	shards := t.shards[:]
+	if !wildFirst(filter) {
+		i := shardOf(mountpoint, filter)
+		shards = shards[i : i+1]
 	}
-	for i := range t.shards {
-		if m := t.shards[i].mount(mountpoint); m != nil {
+	for i := range shards {
+		if m := shards[i].mount(mountpoint); m != nil {
 			dst = matchTopics(m, filter, dst)
 		}
 	}
@@ -96,8 +94,7 @@ func (t *Topics[V]) Match(mountpoint, filter string, dst []V) []V {
 }
 
 func (t *Topics[V]) shard(mountpoint, topic string) *shard[topicValue[V]] {
-	first, _ := cutLevel(topic, 0)
-	return &t.shards[shardOf(mountpoint, first)]
+	return &t.shards[shardOf(mountpoint, topic)]
 }
 
 // matchTopics appends the values below the mountpoint's node m whose topic matches filter.
