@@ -38,12 +38,13 @@ func (a args) number(name string) int {
 // client carries out a command to one client:
 //
 //	NAME connect v31|v4|v5 [persistent] [keepalive=S] [expiry=S] [rmax=N] [maxpacket=N] [noproblems] [bridge]
-//	             [will=TOPIC:PAYLOAD [wqos=N] [wretain] [wdelay=S]]
+//	             [will=TOPIC:PAYLOAD [wqos=N] [wretain] [wdelay=S] [wexpiry=S]]
 //	NAME sub PID FILTER[,QOS][,nl][,rap][,rh1|rh2] … [id=N]
 //	NAME unsub PID FILTER …
 //	NAME pub TOPIC PAYLOAD [q=N] [id=N] [dup] [retain] [expiry=S] [alias=N] [size=N]
 //	NAME puback|pubrec|pubrel|pubcomp PID [reason=N]
-//	NAME ping | disconnect [reason=N] [expiry=S] | lost | full | writable | raw HEX… | show
+//	NAME ping | disconnect [reason=N] [expiry=S] | lost | full | writable | raw HEX… | kick | show
+//	count
 //
 // "-" stands for an empty topic or payload.
 func (w *world) client(name, verb string, rest args) error {
@@ -53,6 +54,9 @@ func (w *world) client(name, verb string, rest args) error {
 	c, l := w.clients[name], w.links[name]
 	if c == nil {
 		return fmt.Errorf("no client %q", name)
+	}
+	if verb != "show" && !c.session.Online() {
+		return fmt.Errorf("%s is not connected", name)
 	}
 	switch verb {
 	case "lost":
@@ -147,6 +151,9 @@ func connectPacket(name string, a args) []byte {
 		c.HasWill = true
 		c.Will = codec.Will{QoS: byte(a.number("wqos")), Retain: a.has("wretain"), Topic: []byte(topic),
 			Payload: []byte(payload), Delay: uint32(a.number("wdelay"))}
+		if n := a.number("wexpiry"); n > 0 {
+			c.Will.Props.Expiry, c.Will.Props.HasExpiry = uint32(n), true
+		}
 	}
 	return codec.AppendConnect(nil, &c)
 }
@@ -183,7 +190,7 @@ func encode(v codec.Version, verb string, a args) ([]byte, error) {
 }
 
 func encodeDisconnect(v codec.Version, a args) []byte {
-	if v == codec.V5 && a.number("expiry") > 0 {
+	if _, ok := a.text("expiry"); ok && v == codec.V5 {
 		e := uint32(a.number("expiry"))
 		return []byte{0xe0, 7, byte(a.number("reason")), 5, 0x11, byte(e >> 24), byte(e >> 16), byte(e >> 8), byte(e)}
 	}

@@ -38,7 +38,7 @@ func describe(v codec.Version, f codec.Frame) string {
 		if err := codec.DecodeConnack(v, f, &c); err != nil {
 			return err.Error()
 		}
-		return fmt.Sprintf("CONNACK sp=%d%s", bit(c.SessionPresent), code(c.Reason))
+		return fmt.Sprintf("CONNACK sp=%d%s%s", bit(c.SessionPresent), code(c.Reason), announced(&c))
 	case codec.SUBACK:
 		var s codec.Suback
 		if err := codec.DecodeSuback(v, f, &s); err != nil {
@@ -109,4 +109,16 @@ func (w *world) show(c *fakeClient) {
 		}
 	}
 	w.say("%s is %s: %d waiting, %d stored, %d received unreleased, in flight:%s", c.name, state, waiting, w.store.Len(s.client()), received, inflight)
+}
+
+// announced says what CONNACK tells of limits.
+func announced(c *codec.Connack) string {
+	s := ""
+	if c.ReceiveMax != 0 && c.ReceiveMax != 65535 {
+		s += fmt.Sprintf(" rmax=%d", c.ReceiveMax)
+	}
+	if c.TopicAliasMax != 0 {
+		s += fmt.Sprintf(" aliases=%d", c.TopicAliasMax)
+	}
+	return s
 }

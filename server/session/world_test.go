@@ -208,13 +208,31 @@ func (w *world) run(words []string) error {
 		err = w.tick(words[1])
 	case "limits":
 		err = w.setLimits(words[1:])
+	case "count":
+		w.count()
 	default:
 		err = w.client(words[0], words[1], words[2:])
 	}
+	w.flush()
+	return err
+}
+
+// flush says what all sessions have sent, in the order of their names.
+func (w *world) flush() {
 	for _, name := range slices.Sorted(keys(w.links)) {
 		w.links[name].flush()
 	}
-	return err
+}
+
+// count says what became of all messages that came to queues so far.
+func (w *world) count() {
+	w.metrics.Publish()
+	n := map[string]uint64{}
+	for _, v := range metrics.Sum([]*metrics.Set{&w.metrics}) {
+		n[v.Name] += uint64(v.Count)
+	}
+	w.say("queues: %d in, %d out, %d dropped, %d unhandled, %d expired", n["queue_message_in"], n["queue_message_out"],
+		n["queue_message_drop"], n["queue_message_unhandled"], n["queue_message_expired"])
 }
 
 func keys[V any](m map[string]V) func(func(string) bool) {
@@ -237,9 +255,7 @@ func (w *world) tick(n string) error {
 				c.due = 0
 				before := len(w.said)
 				c.session.Timer()
-				if l := w.links[name]; l != nil {
-					l.flush()
-				}
+				w.flush()
 				for i := before; i < len(w.said); i++ {
 					w.said[i] = fmt.Sprintf("@%d %s", w.clock, w.said[i])
 				}
