@@ -136,9 +136,11 @@ func (l *Loop) wait(c *Conn) {
 		o.sent = 0
 	}
 	c.watch(c.interest | watchWrite)
+	if o.progress == 0 {
+		o.progress = l.now.Load()
+	}
 	if c.flags&flagStuck == 0 {
 		c.flags |= flagStuck
-		o.progress = l.now.Load()
 		l.stuck = append(l.stuck, connRef{c, c.Generation()})
 	}
 }

@@ -1,0 +1,178 @@
+// Package config reads vernemq.conf: the file and its includes, overrides,
+// substitutions, and one schema table from which validation, defaults and
+// documentation come (reference: the format and keys of VerneMQ 2.x, with the
+// defaults of its documentation).
+package config
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Dirs is the layout on disk. Relative paths in values start from Base.
+type Dirs struct{ Base, Etc, Data, Log, Share string }
+
+// Loaded is a configuration with where its values come from.
+type Loaded struct {
+	Config   *Config
+	Warnings []string // one line each
+	settings map[string]Setting
+	dirs     Dirs
+}
+
+// Load reads a configuration file. overrides are KEY=VALUE and win over the
+// file. The error is Errors: all that is wrong, one line each.
+func Load(path string, overrides []string, dirs Dirs) (*Loaded, error) {
+	p := &parser{}
+	p.file(path)
+	for _, o := range overrides {
+		k, v, ok := strings.Cut(o, "=")
+		if k, v = strings.TrimSpace(k), strings.TrimSpace(v); !ok || k == "" {
+			p.errs = append(p.errs, fmt.Errorf("--set %s: KEY=VALUE was expected", o))
+			continue
+		}
+		p.settings = append(p.settings, Setting{Key: k, Value: v, File: "--set " + k})
+	}
+	l := &Loaded{settings: map[string]Setting{}, dirs: dirs}
+	errs := slices.Concat(p.errs, l.take(p.settings))
+	if len(errs) == 0 {
+		errs = l.build()
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	l.warn()
+	return l, nil
+}
+
+// take checks the settings against the schema; the last one of a key counts.
+func (l *Loaded) take(settings []Setting) (errs Errors) {
+	raw := map[string]Setting{}
+	for _, s := range settings {
+		if to, ok := aliases[s.Key]; ok {
+			l.Warnings = append(l.Warnings, fmt.Sprintf("%s: %s is an old name of %s", s.where(), s.Key, to))
+			s.Key = to
+		}
+		raw[s.Key] = s
+	}
+	for _, name := range sortedSettings(raw) {
+		s := raw[name]
+		k := find(name)
+		if k == nil {
+			errs = append(errs, unknown(s))
+			continue
+		}
+		sub := substitution{values: raw, raw: l.defaultOf}
+		value, err := sub.replace(s)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		s.Value = value
+		if why := k.typ.check(value); why != "" {
+			errs = append(errs, fmt.Errorf("%s: Error transforming datatype for: %s: %s", s.where(), name, why))
+			continue
+		}
+		l.settings[name] = s
+	}
+	return errs
+}
+
+func unknown(s Setting) error {
+	return fmt.Errorf("%s: You've tried to set %s, but there is no setting with that name.\n  Did you mean one of these?\n    %s",
+		s.where(), s.Key, strings.Join(nearest(s.Key, 3), "\n    "))
+}
+
+func sortedSettings(m map[string]Setting) (names []string) {
+	for k := range m {
+		names = append(names, k)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if c := strings.Compare(m[a].File, m[b].File); c != 0 {
+			return c
+		}
+		if c := m[a].Line - m[b].Line; c != 0 {
+			return c
+		}
+		return strings.Compare(a, b)
+	})
+	return names
+}
+
+// defaultOf is the default of a key, with the directories put in.
+func (l *Loaded) defaultOf(name string) (string, bool) {
+	k := find(name)
+	if k == nil || k.def == none {
+		return "", false
+	}
+	v := k.def
+	for word, dir := range map[string]string{"DATA": l.dirs.Data, "LOG": l.dirs.Log, "ETC": l.dirs.Etc, "SHARE": l.dirs.Share} {
+		if v == word || strings.HasPrefix(v, word+"/") {
+			return dir + strings.TrimPrefix(v, word), true
+		}
+	}
+	return v, true
+}
+
+// value is what a key comes to: what is set, or its default.
+func (l *Loaded) value(name string) string {
+	if s, ok := l.settings[name]; ok {
+		return s.Value
+	}
+	v, _ := l.defaultOf(name)
+	return v
+}
+
+func (l *Loaded) isSet(name string) bool { _, ok := l.settings[name]; return ok }
+
+// path makes a path of a value.
+func (l *Loaded) path(v string) string {
+	if v == "" || filepath.IsAbs(v) {
+		return v
+	}
+	if s := filepath.Clean(v); s == filepath.Clean(l.dirs.Base) || strings.HasPrefix(s, filepath.Clean(l.dirs.Base)+"/") {
+		return s // a default already starts there
+	}
+	return filepath.Join(l.dirs.Base, v)
+}
+
+// warn says in one line which of the set keys do nothing yet.
+func (l *Loaded) warn() {
+	var names []string
+	for _, name := range sortedSettings(l.settings) {
+		s := l.settings[name]
+		if k := find(name); k.has(later) && !l.harmless(k, s) {
+			names = append(names, fmt.Sprintf("%s (%s)", name, s.where()))
+		}
+	}
+	if len(names) > 0 {
+		l.Warnings = append(l.Warnings, "not available yet: "+strings.Join(names, ", "))
+	}
+}
+
+// harmless tells that a key is set to what holds anyway, or switches off what
+// is not there.
+func (l *Loaded) harmless(k *key, s Setting) bool {
+	if k.typ.name == flagType.name && s.Value == "off" {
+		return true
+	}
+	def, ok := l.defaultOf(k.name)
+	return ok && def == s.Value && k.typ.name != flagType.name && !strings.HasPrefix(k.name, "listener.")
+}
+
+// check gives the error of a value that is wrong for a reason of its own.
+func (l *Loaded) check(name, why string) error {
+	if why == "" {
+		return nil
+	}
+	s, ok := l.settings[name]
+	if !ok {
+		return fmt.Errorf("%s invalid, %s", name, why)
+	}
+	return fmt.Errorf("%s: %s invalid, %s", s.where(), name, why)
+}
+
+var errNoListener = errors.New("no listener is configured: set listener.tcp.NAME = ADDRESS:PORT")

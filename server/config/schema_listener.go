@@ -1,0 +1,148 @@
+package config
+
+import "strings"
+
+// listenerOption is an option of listeners, with the transports that have it
+// for all their listeners and for a single one.
+type listenerOption struct {
+	name          string
+	typ           datatype
+	all, one      string // transports
+	global        string // default of listener.OPTION, or none
+	def, defNamed string // defaults at the two levels
+	marks         marks
+	doc           string
+}
+
+const (
+	mqttListeners = "tcp ssl ws wss"
+	tlsListeners  = "ssl wss vmqs https"
+	allListeners  = "tcp ssl ws wss vmq vmqs http https"
+)
+
+var listenerOptions = []listenerOption{
+	{"max_connections", intInfinity, allListeners, allListeners, "10000", "-1", "-1", 0, "Connections that a listener has at once; others wait until one leaves. -1 takes the value of the level above."},
+	{"nr_of_acceptors", integer, allListeners, allListeners, "10", "-1", "-1", ignored, "Processes that accept connections in VerneMQ; here the loops do."},
+	{"max_connection_lifetime", atLeast(0), mqttListeners, mqttListeners, "0", none, none, later, "Seconds after which a connection is ended. 0 never."},
+	{"mountpoint", stringType, mqttListeners + " vmq vmqs", mqttListeners + " vmq vmqs", "off", none, none, 0, "Keeps the clients and topics of a listener apart from those of other mountpoints. off is the common one."},
+	{"allowed_protocol_versions", versions, mqttListeners, mqttListeners, none, "3,4", none, 0, "Protocol levels that may connect: 3 (MQTT 3.1), 4 (3.1.1), 5, and 131 and 132 of bridges."},
+	{"allow_anonymous_override", flagType, "", mqttListeners, none, none, "off", 0, "Lets clients of this listener in without asking an authentication plugin."},
+	{"auth_plugins", wordList, "", mqttListeners, none, none, none, later, "Authentication plugins of this listener, in their order."},
+	{"authz_plugins", wordList, "", mqttListeners, none, none, none, later, "Authorization plugins of this listener, in their order."},
+	{"forward_connection_opts", flagType, mqttListeners, mqttListeners, none, "off", none, later, "Tells authentication plugins about the listener and the client's certificate."},
+	{"buffer_sizes", bufferSizes, "tcp ssl", "tcp ssl vmq", none, none, none, 0, "Sizes in bytes of the kernel's send and receive buffer and of the broker's own. 0 leaves one to the system."},
+	{"active_n", between(1, 32767), "tcp ssl", "tcp ssl", none, none, none, ignored, "Reads of a socket per turn in VerneMQ."},
+	{"proxy_protocol", flagType, "tcp ws http", "tcp ws http", none, "off", none, later, "Expects the PROXY header before anything else."},
+	{"proxy_protocol_use_cn_as_username", flagType, "tcp ws http", "tcp ws http", none, "on", none, later, "Takes the user name from the certificate that the PROXY header tells of."},
+	{"proxy_xff_support", flagType, "ws", "ws", none, "off", none, later, "Takes the client's address from X-Forwarded-For."},
+	{"proxy_xff_trusted_intermediate", stringType, "ws", "ws", none, "", none, later, "Proxies whose X-Forwarded-For is believed, with ; between them."},
+	{"proxy_xff_use_cn_as_username", flagType, "", "ws", none, none, "off", later, "Takes the user name from a header."},
+	{"proxy_xff_cn_header", stringType, "", "ws", none, none, "x-ssl-client-cn", later, "The header that holds the user name."},
+	{"high_watermark", integer, "", "vmq", none, none, "8192", later, "Flow control between nodes."},
+	{"low_watermark", integer, "", "vmq", none, none, "4096", later, "Flow control between nodes."},
+	{"high_msgq_watermark", integer, "", "vmq", none, none, "8192", later, "Flow control between nodes."},
+	{"low_msgq_watermark", integer, "", "vmq", none, none, "4096", later, "Flow control between nodes."},
+	{"cafile", fileType, tlsListeners, tlsListeners, none, "", none, later, "Certificates that are trusted, PEM."},
+	{"certfile", fileType, tlsListeners, tlsListeners, none, "", none, later, "The server's certificate and its chain, PEM."},
+	{"keyfile", fileType, tlsListeners, tlsListeners, none, "", none, later, "The server's private key, PEM."},
+	{"keypasswd", stringType, tlsListeners, tlsListeners, none, "", none, later, "Password of the private key."},
+	{"crlfile", fileType, tlsListeners, tlsListeners, none, "", none, later, "Certificates that were revoked."},
+	{"depth", integer, tlsListeners, tlsListeners, none, "1", none, later, "Longest chain of a client's certificate."},
+	{"ciphers", stringType, tlsListeners, tlsListeners, none, "", none, later, "Cipher suites, with : between them."},
+	{"eccs", wordList, tlsListeners, tlsListeners, none, "", "", later, "Elliptic curves."},
+	{"require_certificate", flagType, tlsListeners, tlsListeners, none, "off", none, later, "Refuses clients without a certificate."},
+	{"tls_version", stringType, tlsListeners, tlsListeners, none, "tlsv1.2", none, later, "TLS versions: tlsv1.2, tlsv1.3."},
+	{"tls_handshake_timeout", intInfinity, tlsListeners, tlsListeners, none, "-1", none, later, "Milliseconds that a TLS handshake may take."},
+	{"use_identity_as_username", flagType, "ssl wss", "ssl wss", none, "off", none, later, "Takes the user name from the client's certificate."},
+	{"psk_support", flagType, "ssl", "ssl", none, "off", none, later, "TLS with pre-shared keys."},
+	{"psk_identity_hint", stringType, "ssl", "ssl", none, "VMQ_PSK", none, later, "Hint sent to clients that use pre-shared keys."},
+	{"pskfile", fileType, "ssl", "", none, "ETC/vmq.psk", none, later, "File of pre-shared keys."},
+	{"pskfile_separator", stringType, "ssl", "", none, ":", none, later, "What separates identity and key in that file."},
+	{"config_mod", atomType, "", "http https", none, none, "vmq_http_config", ignored, "Internal to VerneMQ."},
+	{"config_fun", atomType, "", "http https", none, none, "config", ignored, "Internal to VerneMQ."},
+	{"http_modules", wordList, "", "http https", none, none, "[]", later, "What this listener serves; [] is the value of http_modules."},
+	{"max_request_line_length", integer, "", "http https ws wss", none, none, "8000", later, "Longest request line, in bytes."},
+	{"max_header_value_length", integer, "", "http https ws wss", none, none, "4096", later, "Longest header value, in bytes."},
+}
+
+// transports are the kinds of listeners with the default of their address.
+var transports = []struct {
+	name, address string
+	typ           datatype
+	doc           string
+}{
+	{"tcp", none, addressUnix, "Address of a listener for MQTT over TCP; local:PATH:0 is a unix socket."},
+	{"ssl", none, address, "Address of a listener for MQTT over TLS."},
+	{"ws", none, address, "Address of a listener for MQTT over WebSocket."},
+	{"wss", none, address, "Address of a listener for MQTT over WebSocket and TLS."},
+	{"vmq", "0.0.0.0:44053", address, "Address of a listener for other nodes."},
+	{"vmqs", "0.0.0.0:44054", address, "Address of a listener for other nodes, over TLS."},
+	{"http", "127.0.0.1:8888", address, "Address of a listener for HTTP."},
+	{"https", "127.0.0.1:8889", address, "Address of a listener for HTTPS."},
+}
+
+// availableTransports can be used in this version.
+const availableTransports = "tcp"
+
+func available(transport string) bool {
+	for _, t := range strings.Fields(availableTransports) {
+		if t == transport {
+			return true
+		}
+	}
+	return false
+}
+
+func listenerKeys() (keys []key) {
+	for _, t := range transports {
+		m := marks(0)
+		if !available(t.name) {
+			m = later
+		}
+		keys = append(keys, key{"listener." + t.name + ".$name", t.typ, t.address, m, t.doc})
+	}
+	for _, o := range listenerOptions {
+		if o.global != none {
+			keys = append(keys, key{"listener." + o.name, o.typ, o.global, o.marks, o.doc})
+		}
+		for _, t := range strings.Fields(o.all) {
+			keys = append(keys, key{"listener." + t + "." + o.name, o.typ, o.def, o.mark(t), o.doc})
+		}
+		for _, t := range strings.Fields(o.one) {
+			keys = append(keys, key{"listener." + t + ".$name." + o.name, o.typ, o.defNamed, o.mark(t), o.doc})
+		}
+	}
+	return append(keys, key{"crl_refresh_interval", atLeast(0), "60000", later, "Milliseconds between looks at the files of revoked certificates. 0 never."})
+}
+
+// mark tells what is special about an option of a transport.
+func (o *listenerOption) mark(transport string) marks {
+	if !available(transport) && !o.has(ignored) {
+		return o.marks | later
+	}
+	return o.marks
+}
+
+func (o *listenerOption) has(m marks) bool { return o.marks&m != 0 }
+
+func httpKeys() []key {
+	mode := enum("noauth", "apikey")
+	keys := []key{
+		{"http_modules", wordList, "[vmq_metrics_http,vmq_http_mgmt_api, vmq_status_http, vmq_health_http, vmq_http_v2_api]", later, "What HTTP listeners serve."},
+		{"http_module.$name.auth.mode", mode, "noauth", later, "Whether a module asks for an API key."},
+		{"http_module.vmq_http_mgmt_api.auth.mode", mode, "apikey", later, "Whether the management API asks for an API key."},
+		{"http_module.vmq_http_v2_api.auth.mode", mode, "apikey", later, "Whether the second API asks for an API key."},
+		{"http_module.vmq_http_pub.auth.mode", mode, "apikey", later, "Whether publishing over HTTP asks for an API key."},
+		{"min_apikey_length", integer, "0", later, "Shortest API key."},
+		{"max_apikey_expiry_days", integer, none, later, "Longest life of an API key, in days."},
+	}
+	for _, t := range []string{"http", "https"} {
+		keys = append(keys,
+			key{"listener." + t + ".$name.http_module.$module.auth.mode", mode, none, later, "Whether a module asks for an API key on this listener."},
+			key{"listener." + t + ".$name.http_modules.vmq_http_pub.mountpoint", stringType, none, later, "Mountpoint of messages published on this listener."})
+		for _, o := range []string{"mode", "auth_plugin", "user", "password", "client_id"} {
+			keys = append(keys, key{"listener." + t + ".$name.http_modules.vmq_http_pub.mqtt_auth." + o, stringType, none, later, "As vmq_http_pub.mqtt_auth." + o + ", for this listener."})
+		}
+	}
+	return keys
+}
