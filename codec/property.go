@@ -118,11 +118,11 @@ type propReader struct {
 
 // properties opens the properties of a packet.
 func (r *reader) properties(allowed propSet) (ps propReader, raw Properties) {
-	raw = r.take(r.varint())
-	if r.err != nil {
-		r.err = errPropLength
-		raw = nil
+	n := r.varint()
+	if n > len(r.b) {
+		r.fail(errPropLength)
 	}
+	raw = r.take(n)
 	return propReader{in: reader{b: raw}, allowed: allowed}, raw
 }
 

@@ -18,6 +18,7 @@ type Flight struct {
 	State State
 	Sent  uint32 // loop clock of the latest transmission
 	Again bool   // to be sent again after a reconnect
+	Free  bool   // takes no place in the window: a PUBREL that was sent again
 }
 
 // Inflight is the window of messages that were sent with QoS 1 or 2 and not

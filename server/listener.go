@@ -32,6 +32,7 @@ func (li *listener) rules(b *Broker) session.Rules {
 	return session.Rules{
 		Versions:        li.config.AllowedVersions,
 		MaxClientIDSize: b.config.Load().MaxClientIDSize,
+		TopicMaxDepth:   b.config.Load().TopicMaxDepth,
 		Anonymous:       li.config.AllowAnonymous,
 	}
 }

@@ -82,6 +82,7 @@ func (b *broker) start() error {
 	b.cmd = exec.Command(args[0], args[1:]...)
 	b.cmd.Dir = b.base
 	b.cmd.Stdout, b.cmd.Stderr = log, log
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // if the tests crash
 	if err := b.cmd.Start(); err != nil {
 		return fmt.Errorf("cannot start the broker: %w", err)
 	}

@@ -54,7 +54,7 @@ const (
 	DisconnectReceived
 	DisconnectSent
 	InvalidMessageSize
-	MalformedPacket
+	ProtocolError // packets that ended their connection
 	KeepaliveExpired
 	numCounters
 )
@@ -97,7 +97,7 @@ var names = [numCounters]string{
 	DisconnectReceived:    "mqtt_disconnect_received",
 	DisconnectSent:        "mqtt_disconnect_sent",
 	InvalidMessageSize:    "mqtt_invalid_msg_size_error",
-	MalformedPacket:       "mqtt_malformed_packet",
+	ProtocolError:         "mqtt_protocol_error",
 	KeepaliveExpired:      "client_keepalive_expired",
 }
 

@@ -36,14 +36,22 @@ func (s *Session) flight(id uint16) *queue.Flight {
 
 // settle takes a message out of the window and sends what waits for its place.
 func (s *Session) settle(id uint16) {
+	s.remove(id)
+	s.pump()
+}
+
+// remove takes a message out of the window.
+func (s *Session) remove(id uint16) {
 	x, _ := s.extra.inflight.Remove(id)
 	if x.Again {
 		s.extra.resend--
 	}
+	if x.Free {
+		s.extra.free--
+	}
 	if x.Msg != nil {
 		x.Msg.Release()
 	}
-	s.pump()
 }
 
 func (s *Session) puback(a *codec.Ack) {
@@ -66,6 +74,7 @@ func (s *Session) pubrec(a *codec.Ack) {
 			code = codec.PacketIdentifierNotFound
 		}
 		s.ack(codec.PUBREL, a.PacketID, code)
+		s.count(metrics.PubrelSent)
 		return
 	case a.Reason >= 0x80: // [MQTT-4.4.0-2]
 		s.settle(a.PacketID)

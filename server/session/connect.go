@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 
@@ -12,6 +13,7 @@ import (
 type Rules struct {
 	Versions        []byte // protocol levels: 3, 4, 5, 131, 132
 	MaxClientIDSize int    // bytes
+	TopicMaxDepth   int    // levels, 0 = no limit
 	Anonymous       bool
 }
 
@@ -33,6 +35,8 @@ func Admit(c *codec.Connect, r *Rules) (id string, assigned bool, code codec.Rea
 	switch {
 	case len(c.ClientID) > r.MaxClientIDSize:
 		return "", false, codec.ClientIdentifierNotValid
+	case c.HasWill && r.TopicMaxDepth > 0 && bytes.Count(c.Will.Topic, slash) >= r.TopicMaxDepth:
+		return "", false, codec.TopicNameInvalid
 	case c.HasAuthMethod:
 		return "", false, codec.BadAuthenticationMethod // [MQTT-4.12.0-1]
 	case !r.Anonymous:

@@ -44,12 +44,21 @@ func (s *Session) send(p *queue.Publication, qos byte, retain bool, id uint32) {
 		s.wait(p, qos, retain, id)
 		return
 	}
-	if qos > 0 && s.more().inflight.Len() >= int(s.window) {
+	if qos > 0 && s.more().windowFull(s.window) {
 		s.wait(p, qos, retain, id)
 		return
 	}
 	s.dispatch(p, qos, retain, id)
 }
+
+// windowFull tells that the client may not be sent another message of QoS 1 or
+// 2 now. One identifier always stays free.
+func (e *extra) windowFull(window uint16) bool {
+	n := e.inflight.Len()
+	return n-e.free-e.resend >= int(window) || n >= maxInflight
+}
+
+const maxInflight = 65534
 
 // dispatch writes a message out; the window has room for it.
 func (s *Session) dispatch(p *queue.Publication, qos byte, retain bool, id uint32) {
@@ -151,6 +160,7 @@ func (s *Session) park() {
 		return
 	}
 	st, c, w := s.host.Store(), s.client(), &s.extra.waiting
+	s.extra.restoreOrder()
 	for w.Len() > 0 {
 		e := w.Pop()
 		switch {
@@ -165,14 +175,31 @@ func (s *Session) park() {
 	}
 }
 
+// restoreOrder turns what is left of a lifo backlog round, so that the oldest
+// comes first again.
+func (e *extra) restoreOrder() {
+	var back []queue.Entry
+	for ; e.reversed > 0; e.reversed-- {
+		back = append(back, e.waiting.Pop())
+	}
+	for _, x := range back {
+		e.waiting.PushFront(x)
+	}
+}
+
 // resume goes on with a session after the client came back: what was in
 // flight is sent again, then the backlog.
 func (s *Session) resume() {
 	if e := s.extra; e != nil {
+		e.resend, e.free = 0, 0
 		for x := range e.inflight.All {
-			x.Again = true
+			x.Again, x.Free = true, false
 			e.resend++
 		}
+		for id := range e.received.All {
+			e.earlier.Add(id)
+		}
+		e.received = queue.IDSet{}
 	}
 	s.unpark()
 	s.pump()
@@ -190,13 +217,21 @@ func (s *Session) unpark() {
 	if max := s.limits.MaxOnline; max >= 0 && !s.limits.OverrideMaxOnline {
 		limit = min(limit, max)
 	}
-	w := &s.more().waiting
-	for range limit {
-		e, ok := s.next(st)
+	now, e := s.host.Unix(), s.more()
+	for e.waiting.Len() < limit {
+		x, ok := s.next(st)
 		if !ok {
 			break
 		}
-		w.Push(e)
+		if x.Msg.Expired(now) {
+			s.host.Metrics().Inc(metrics.QueueMessageExpired)
+			x.Msg.Release()
+			continue
+		}
+		e.waiting.Push(x)
+	}
+	if s.limits.LIFO {
+		e.reversed = e.waiting.Len()
 	}
 	for range st.Drop(c) {
 		s.drop()
@@ -230,10 +265,11 @@ func (s *Session) pump() {
 	}
 	sc := s.host.Scratch()
 	for e.waiting.Len() > 0 && !s.link.Full() {
-		if e.waiting.Front().QoS > 0 && e.inflight.Len() >= int(s.window) {
+		if e.waiting.Front().QoS > 0 && e.windowFull(s.window) {
 			return
 		}
 		x := e.waiting.Pop()
+		e.reversed = max(e.reversed-1, 0)
 		if x.Msg.Expires != 0 && x.Msg.Expired(s.host.Unix()) {
 			s.host.Metrics().Inc(metrics.QueueMessageExpired)
 		} else {
@@ -249,20 +285,48 @@ func (s *Session) pump() {
 // client left, in the original order. PUBREL takes no place in the window. It
 // tells whether all is sent.
 func (s *Session) sendAgain() bool {
-	e := s.extra
-	now := s.host.Clock()
-	for x := range e.inflight.All {
-		if !x.Again {
-			continue
-		}
-		if s.link.Full() || x.State != queue.AwaitPubcomp && e.inflight.Len()-e.resend >= int(s.window) {
-			return false
-		}
-		e.resend--
-		s.again(x, now)
-	}
+	e, now := s.extra, s.host.Clock()
 	if !s.v5() && s.limits.RetryInterval > 0 {
 		s.arm(after(now, s.limits.RetryInterval))
 	}
-	return true
+	var tooLarge []uint16
+	done := true
+	for x := range e.inflight.All {
+		switch {
+		case !x.Again:
+			continue
+		case s.link.Full():
+			done = false
+		case x.State == queue.AwaitPubcomp:
+			e.free++
+			x.Free = true
+		case !s.fits(x):
+			tooLarge = append(tooLarge, x.ID)
+			continue
+		case e.windowFull(s.window):
+			done = false
+		}
+		if !done {
+			break
+		}
+		e.resend--
+		x.Again = false
+		s.again(x, now)
+	}
+	for _, id := range tooLarge { // counts as delivered [MQTT-3.1.2-25]
+		s.remove(id)
+	}
+	return done && e.resend == 0
+}
+
+// fits tells whether a message in flight is not too large for the client as
+// it is connected now.
+func (s *Session) fits(x *queue.Flight) bool {
+	if s.maxPacket == 0 {
+		return true
+	}
+	p := &s.host.Scratch().Out
+	p.View(x.Msg)
+	defer p.Reset()
+	return p.Size(s.delivery(x.QoS, x.Retain, x.SubscriptionID)) <= int(s.maxPacket)
 }

@@ -16,7 +16,7 @@ func (s *Session) fail(err error) bool {
 	if !errors.As(err, &e) {
 		e = &codec.Error{Code: codec.UnspecifiedError, Text: err.Error()}
 	}
-	s.count(metrics.MalformedPacket)
+	s.count(metrics.ProtocolError)
 	s.end(e)
 	return false
 }
@@ -202,6 +202,10 @@ func (s *Session) fireWill() {
 	}
 	w := s.extra.will
 	s.extra.will = nil
+	if w.data[0] == '$' { // the broker's own topics, as in route
+		s.count(metrics.PublishError)
+		return
+	}
 	var p queue.Publication
 	p.Topic, p.Forward, p.Payload = w.data[:w.topic], w.data[w.topic:w.topic+w.forward], w.data[w.topic+w.forward:]
 	p.QoS, p.Retain, p.From = w.qos, w.retain, s.Key

@@ -42,7 +42,7 @@ var slash = []byte{'/'}
 func (s *Session) publishExactlyOnce(m *codec.Publish) bool {
 	e := s.more()
 	code := codec.Success
-	if !e.received.Has(m.PacketID) {
+	if !e.received.Has(m.PacketID) && !e.earlier.Has(m.PacketID) {
 		if s.v5() && e.received.Len() >= int(s.limits.ReceiveMaxBroker) {
 			return s.fail(errReceiveMax) // [MQTT-3.3.4-7]
 		}
@@ -58,7 +58,9 @@ func (s *Session) publishExactlyOnce(m *codec.Publish) bool {
 func (s *Session) pubrel(a *codec.Ack) {
 	s.count(metrics.PubrelReceived)
 	code := codec.Success
-	if (s.extra == nil || !s.extra.received.Remove(a.PacketID)) && s.v5() {
+	e := s.extra
+	known := e != nil && (e.received.Remove(a.PacketID) || e.earlier.Remove(a.PacketID))
+	if !known && s.v5() {
 		code = codec.PacketIdentifierNotFound
 	}
 	s.ack(codec.PUBCOMP, a.PacketID, code)
@@ -184,7 +186,11 @@ func (s *Session) sendRetained(m *codec.Subscribe) {
 		if _, _, shared := codec.SplitShared(x.Filter); shared || !sc.Retained[i] {
 			continue
 		}
+		noLocal := x.NoLocal || s.Bridge()
 		s.host.Retained(x.Filter, func(msg *queue.Message) bool {
+			if noLocal && msg.From == s.Key {
+				return true
+			}
 			sc.Out.View(msg)
 			qos := min(x.QoS, msg.QoS)
 			if s.limits.UpgradeQoS {

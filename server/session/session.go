@@ -141,7 +141,10 @@ type extra struct {
 	waiting  queue.FIFO     // accepted for the client, not sent
 	inflight queue.Inflight // sent, not acknowledged
 	resend   int            // of those, how many are not yet sent again after a reconnect
-	received queue.IDSet    // QoS 2 identifiers not released by the client
+	free     int            // of those, how many take no place in the window
+	reversed int            // entries at the front of waiting that are a lifo backlog, newest first
+	received queue.IDSet    // QoS 2 identifiers not released by the client, of this connection
+	earlier  queue.IDSet    // the same of earlier connections, which the Receive Maximum does not count
 	aliases  map[uint16]string
 	will     *will
 }
@@ -180,14 +183,24 @@ func (s *Session) more() *extra {
 	if s.extra == nil {
 		s.extra = new(extra)
 		s.extra.inflight.Continue(s.lastID)
+		s.arm(after(s.host.Clock(), trimInterval))
 	}
 	return s.extra
 }
 
+// trimInterval is how often a session looks whether it still needs its extra,
+// in seconds.
+const trimInterval = 60
+
 // trim gives the extra back when nothing is in it.
 func (s *Session) trim() {
 	e := s.extra
-	if e == nil || e.waiting.Len()+e.inflight.Len()+e.received.Len() > 0 || e.aliases != nil || e.will != nil {
+	if e == nil {
+		return
+	}
+	e.received.Compact()
+	e.earlier.Compact()
+	if e.waiting.Len()+e.inflight.Len()+e.received.Len()+e.earlier.Len() > 0 || e.aliases != nil || e.will != nil {
 		return
 	}
 	s.lastID = e.inflight.LastID()

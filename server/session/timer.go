@@ -35,6 +35,9 @@ func (s *Session) Timer() {
 	}
 	s.retry(now)
 	s.trim()
+	if s.extra != nil {
+		s.arm(after(now, trimInterval))
+	}
 }
 
 // awayTimer looks after a client that is not connected.
@@ -94,7 +97,7 @@ func (s *Session) retry(now uint32) {
 // again sends a message in flight once more: the PUBLISH with DUP, or the
 // PUBREL that took its place.
 func (s *Session) again(x *queue.Flight, now uint32) {
-	x.Sent, x.Again = now, false
+	x.Sent = now
 	if x.State == queue.AwaitPubcomp {
 		s.ack(codec.PUBREL, x.ID, codec.Success)
 		s.count(metrics.PubrelSent)

@@ -102,7 +102,7 @@ func (w *world) show(c *fakeClient) {
 	}
 	waiting, inflight, received := 0, "", 0
 	if e := s.extra; e != nil {
-		waiting, received = e.waiting.Len(), e.received.Len()
+		waiting, received = e.waiting.Len(), e.received.Len()+e.earlier.Len()
 		for x := range e.inflight.All {
 			names := map[queue.State]string{queue.AwaitPuback: "puback", queue.AwaitPubrec: "pubrec", queue.AwaitPubcomp: "pubcomp"}
 			inflight += fmt.Sprintf(" m%d:%s", x.ID, names[x.State])
