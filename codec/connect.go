@@ -92,10 +92,7 @@ func (c *Connect) protocol(r *reader) error {
 	level := Version(c.Level &^ 0x80)
 	switch {
 	case string(name) == "MQIsdp":
-		c.Version = V31
-		if level != V31 {
-			return errLevel
-		}
+		c.Version = V31 // whatever its level: the listener decides about that
 	case string(name) != "MQTT":
 		return ErrProtocolName
 	case level == V311:

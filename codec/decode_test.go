@@ -80,7 +80,7 @@ var cases = []struct {
 	{"3.1 user flag without field", V31, 0x10, `"MQIsdp" 03 c2 003c "c1"`, 0},
 	{"3.1 password flag without field", V31, 0x10, `"MQIsdp" 03 c2 003c "c1" "user"`, 0},
 	{"3.1 bridge", V31, 0x10, `"MQIsdp" 83 02 003c "c1"`, 0},
-	{"3.1 level 9", V31, 0x10, `"MQIsdp" 09 02 003c "c1"`, UnsupportedProtocolVersion},
+	{"3.1 level 9", V31, 0x10, `"MQIsdp" 09 02 003c "c1"`, 0},
 	{"3.1.1 plain", V311, 0x10, `"MQTT" 04 02 003c "c1"`, 0},
 	{"3.1.1 bridge", V311, 0x10, `"MQTT" 84 02 003c "c1"`, 0},
 	{"3.1.1 everything", V311, 0x10, `"MQTT" 04 f6 003c "c1" "will/t" "bye" "user" "pass"`, 0},

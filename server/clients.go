@@ -19,7 +19,7 @@ type client struct {
 	subs    subscriptions
 }
 
-func (c *client) Clock() uint32             { return c.loop.reactor.Now() }
+func (c *client) Clock() uint32             { return c.loop.clock() }
 func (c *client) Unix() int64               { return c.loop.unix() }
 func (c *client) Scratch() *session.Scratch { return &c.loop.scratch }
 func (c *client) Metrics() *metrics.Set     { return &c.loop.metrics }

@@ -38,7 +38,8 @@ type loop struct {
 	clients clientTable
 	wheel   *wheel.Wheel
 	timers  []*client // by id in the wheel
-	spare   []uint32  // ids that are free
+	ticking bool
+	spare   []uint32 // ids that are free
 	store   store.Shard
 
 	inbox *reactor.Inbox[delivery] // written by every loop
@@ -80,6 +81,15 @@ func newLoop(b *Broker, r *reactor.Loop) *loop {
 
 // unix is the wall clock of this turn in seconds.
 func (l *loop) unix() int64 { return l.reactor.Time().Unix() }
+
+// clock is the loop clock for sessions. A tick comes at a whole second; all
+// else happens somewhere before the next one, which counts then.
+func (l *loop) clock() uint32 {
+	if l.ticking {
+		return l.reactor.Now()
+	}
+	return l.reactor.Now() + 1
+}
 
 // admission is what a connection carries from the loop that accepted it to its
 // home loop.
@@ -241,6 +251,8 @@ func (l *loop) Closed(c *reactor.Conn, err error) {
 
 // Tick fires the timers that are due.
 func (l *loop) Tick(now uint32) {
+	l.ticking = true
+	defer func() { l.ticking = false }()
 	l.wheel.Advance(now, func(id uint32) {
 		if c := l.timers[id]; c != nil {
 			c.session.Timer()

@@ -32,7 +32,7 @@ func Acquire(dataDir string) (*Lock, error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		defer f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("cannot claim the data directory %s: process %s is running on it", dataDir, readPID(f))
+			return nil, fmt.Errorf("node is already running: process %s has the data directory %s", readPID(f), dataDir)
 		}
 		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
 	}

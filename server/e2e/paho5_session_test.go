@@ -176,15 +176,3 @@ func TestV5ServerShutdown(t *testing.T) {
 		}
 	}, "max_inflight_messages=20") // a broker of its own
 }
-
-// Wills are published at a stop too; a retained one is there afterwards.
-func TestWillAtShutdown(t *testing.T) {
-	forLoops(t, func(t *testing.T, b *broker) {
-		oursOnly(t, "it stops without wills")
-		b.connect(t, connect{v: 4, id: "dies", will: &will{topic: "w", payload: "stopped", qos: 1, retain: true}})
-		b.restart(t)
-		r := b.connect(t, connect{v: 4, id: "late"})
-		r.subscribe(1, "w")
-		r.wantPub(publish{topic: "w", payload: "stopped", qos: 1, retain: true})
-	}, "max_inflight_messages=20")
-}

@@ -32,8 +32,9 @@ type Link interface {
 // Host is the broker as a session sees it: the client's place in the world
 // and whatever concerns other clients.
 type Host interface {
-	// Clock is the loop clock in seconds, which never goes back. Unix is the
-	// wall clock in seconds, for expiry intervals.
+	// Clock is the loop clock in seconds, which never goes back, rounded up so
+	// that nothing is early. Unix is the wall clock in seconds, for expiry
+	// intervals.
 	Clock() uint32
 	Unix() int64
 	Scratch() *Scratch
