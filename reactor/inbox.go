@@ -62,15 +62,26 @@ func (b *Inbox[T]) PutAll(vs []T) {
 // Len is the number of items that wait. Any goroutine.
 func (b *Inbox[T]) Len() int { return int(b.size.Load()) }
 
-func (b *Inbox[T]) drainAll() {
+func (b *Inbox[T]) drainAll() { b.handle(b.take()) }
+
+// take empties the inbox.
+func (b *Inbox[T]) take() (items []T) {
 	if b.size.Load() == 0 {
-		return
+		return nil
 	}
 	b.mu.Lock()
-	items := b.in
-	b.in = b.spare[:0]
+	items = b.in
+	b.in, b.spare = b.spare[:0], nil
 	b.size.Store(0)
 	b.mu.Unlock()
+	return items
+}
+
+// handle gives items to the loop's function and keeps their slice.
+func (b *Inbox[T]) handle(items []T) {
+	if len(items) == 0 {
+		return
+	}
 	b.loop.guard(nil, func() { b.drain(items) })
 	clear(items)
 	b.spare = items[:0]

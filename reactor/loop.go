@@ -168,9 +168,16 @@ func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 // endTurn is what happens once all that was ready has been looked at.
 func (l *Loop) endTurn(any) error {
 	l.rung.Store(false)
+	// Connections that are on their way here wait until all that was sent to
+	// this loop before them has been handled: a client may come because
+	// somebody's message for it was acknowledged.
+	arrived := l.arrived.take()
 	for _, b := range l.inboxes {
-		b.drainAll()
+		if b != drainer(l.arrived) {
+			b.drainAll()
+		}
 	}
+	l.arrived.handle(arrived)
 	l.resumeReads()
 	l.guard(nil, l.handler.EndTurn)
 	l.flushDirty()
