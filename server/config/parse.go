@@ -118,8 +118,8 @@ func (s *scanner) syntax(line, rest, why string) error {
 }
 
 func (s *scanner) syntaxAt(line, column int, why string) error {
-	return fmt.Errorf("Syntax error in %s after line %d column %d, parsing incomplete: %s", //nolint: the product's wording
-		s.path, line, column, why)
+	//lint:ignore ST1005 the wording that operators know
+	return fmt.Errorf("Syntax error in %s after line %d column %d, parsing incomplete: %s", s.path, line, column, why)
 }
 
 // line reads one line, and the following ones of a value that goes on.

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -25,12 +24,10 @@ var (
 	bytesType   = datatype{"bytes", checkBytes}
 	bytesOrInf  = datatype{"bytes or infinity", orWord("infinity", checkBytes)}
 	bytesOrOff  = datatype{"bytes or off", orWord("off", checkBytes)}
-	duration    = datatype{"duration", checkDuration}
 	durationOff = datatype{"duration or off", orWord("off", checkDuration)}
 	expiry      = datatype{"never or a number with one of s, h, d, w, m, y", orWord("never", checkExpiry)}
 	willDelay   = datatype{"client or a number with one of s, h, d, w, m, y", orWord("client", checkExpiry)}
 	percent     = datatype{"percent", checkPercent}
-	intList     = datatype{"list of integers", checkIntList}
 	wordList    = datatype{"list of words", accept}
 	address     = datatype{"ADDRESS:PORT", checkAddress}
 	addressUnix = datatype{"ADDRESS:PORT or local:PATH:0", checkAddressUnix}
@@ -320,22 +317,5 @@ func checkNodeName(v string) string {
 	if name, host, ok := strings.Cut(v, "@"); !ok || name == "" || host == "" {
 		return fmt.Sprintf("%q is not of the form NAME@HOST", v)
 	}
-	return ""
-}
-
-// fileProblem says why a file cannot be used, or nothing. An empty path means
-// no file.
-func fileProblem(path string) string {
-	if path == "" {
-		return ""
-	}
-	f, err := os.Open(path)
-	if os.IsNotExist(err) {
-		return "file does not exist"
-	}
-	if err != nil {
-		return "file is not readable, check permissions"
-	}
-	f.Close()
 	return ""
 }

@@ -195,17 +195,6 @@ func (b *broker) kill() {
 	<-b.exited
 }
 
-// restart stops the broker in good order and starts it again.
-func (b *broker) restart(t *testing.T) {
-	t.Helper()
-	if err := b.stop(); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.start(); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func (b *broker) log() []byte {
 	out, _ := os.ReadFile(b.logFile())
 	return out

@@ -29,7 +29,7 @@ type Options struct {
 func Open(o Options, console io.Writer) (*slog.Logger, io.Closer, error) {
 	level := levelOf(o.Level)
 	var hs []*handler
-	var file io.Closer = io.NopCloser(nil)
+	var file io.Closer = noFile{}
 	if o.Console == "console" || o.Console == "both" {
 		hs = append(hs, newHandler(console, level, o.ConsoleFormat))
 	}
@@ -45,6 +45,11 @@ func Open(o Options, console io.Writer) (*slog.Logger, io.Closer, error) {
 	}
 	return slog.New(fanout(hs)), file, nil
 }
+
+// noFile is what is closed when there is no log file.
+type noFile struct{}
+
+func (noFile) Close() error { return nil }
 
 func levelOf(name string) slog.Level {
 	switch name {

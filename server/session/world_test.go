@@ -77,7 +77,6 @@ type fakeClient struct {
 
 type fakeSubscription struct {
 	filter string
-	shared bool
 	Options
 }
 

@@ -1,0 +1,71 @@
+package daemon
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestLock(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	l, err := Acquire(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Acquire(dir); err == nil || !strings.Contains(err.Error(), "already running: process ") {
+		t.Errorf("second claim: %v", err)
+	}
+	l.Release()
+	if l, err = Acquire(dir); err != nil {
+		t.Fatalf("after release: %v", err)
+	}
+	l.Release()
+	if _, err := Acquire("/proc/nope"); err == nil {
+		t.Error("an impossible directory can be claimed")
+	}
+}
+
+// TestControl asks over a socket whose path is longer than a socket's may be.
+func TestControl(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long", 40))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Ask(dir, "ping"); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("nobody there: %v", err)
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	c, err := Serve(dir, log, func(r string) string { return "got " + r })
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := os.Stat(filepath.Join(dir, "vernemq.sock"))
+	if err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("socket: %v, %v", st, err)
+	}
+	if a, err := Ask(dir, "ping"); err != nil || a != "got ping" {
+		t.Errorf("%q, %v", a, err)
+	}
+	if a, err := Ask(dir, strings.Repeat("x", maxRequest+1)); err == nil {
+		t.Errorf("a request that is too long is answered: %q", a)
+	}
+	c.Close()
+	if _, err := os.Stat(filepath.Join(dir, "vernemq.sock")); err == nil {
+		t.Error("the socket is left behind")
+	}
+	if _, err := Ask(dir, "ping"); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("after the end: %v", err)
+	}
+	// A socket that a killed node left behind is no obstacle.
+	if err := os.WriteFile(filepath.Join(dir, "vernemq.sock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = Serve(dir, log, func(string) string { return "" }); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
