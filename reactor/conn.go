@@ -200,7 +200,7 @@ func (c *Conn) Close(err error) {
 		return
 	}
 	c.state = stateClosing
-	if err != nil {
+	if o := c.out; err != nil && (o == nil || o.cause == nil) { // the first cause counts
 		c.exit().cause = err
 	}
 	c.loop.closing = append(c.loop.closing, c)
