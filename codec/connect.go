@@ -222,6 +222,12 @@ func DecodeConnack(v Version, f Frame, c *Connack) error {
 		return errAckFlags
 	}
 	c.SessionPresent = ack == 1
+	if c.SessionPresent && c.Reason != 0 { // [MQTT-3.2.2-6]
+		return errAckFlags
+	}
+	if v != V5 && c.Reason > ReturnNotAuthorized {
+		return errReasonCode
+	}
 	if v == V5 {
 		if r.err == nil && legal[c.Reason]&inConnack == 0 {
 			return errReasonCode

@@ -212,6 +212,8 @@ var cases = []struct {
 	{"5 auth bad reason", V5, 0xf0, `87 05 15 "m1"`, ProtocolError},
 	{"connack", V311, 0x20, `01 00`, 0},
 	{"connack bad flags", V311, 0x20, `02 00`, MalformedPacket},
+	{"connack present and refused", V311, 0x20, `01 05`, MalformedPacket},
+	{"connack bad code", V311, 0x20, `00 06`, ProtocolError},
 	{"5 connack", V5, 0x20, `00 00 03 22000a`, 0},
 	{"5 connack bad reason", V5, 0x20, `00 8e 00`, ProtocolError},
 	{"suback", V311, 0x90, `0001 00 01 02 80`, 0},

@@ -226,10 +226,10 @@ func (p *ConnackProps) append(dst []byte) []byte {
 }
 
 // AppendConnack appends a CONNACK. For MQTT 3 the reason becomes a return
-// code. p may be nil.
+// code. p may be nil. A refusal never says that a session is present.
 func AppendConnack(dst []byte, v Version, sessionPresent bool, r ReasonCode, p *ConnackProps) []byte {
 	present := byte(0)
-	if sessionPresent {
+	if sessionPresent && r == Success { // [MQTT-3.2.2-6]
 		present = 1
 	}
 	if v != V5 {
