@@ -1,7 +1,7 @@
 package queue
 
 // FIFO is a ring of entries that grows when it is full and gives its memory
-// back when it runs empty. The zero value is an empty queue.
+// back when it runs empty, if it was large. The zero value is an empty queue.
 type FIFO struct {
 	ring []Entry // length is zero or a power of two
 	head uint32
@@ -10,7 +10,7 @@ type FIFO struct {
 
 const (
 	fifoMin  = 8
-	fifoKeep = 64 // a ring of at most this many entries survives running empty
+	fifoKeep = 4096 // a ring of at most this many entries survives running empty
 )
 
 // Len is the number of entries.

@@ -66,6 +66,7 @@ type Releaser = interface{ Release() }
 
 // output is what a connection has to send.
 type output struct {
+	bufs     *buffers // where large buffers come from and go to
 	buf      *bytebufferpool.ByteBuffer
 	sent     int      // bytes of buf that are written
 	shared   []shared // payloads that go between the bytes of buf
@@ -121,13 +122,13 @@ func (c *Conn) Output() *bytebufferpool.ByteBuffer {
 	if c.flags&flagDirty == 0 {
 		c.loop.markDirty(c)
 	}
-	if c.out == nil {
-		c.out = newOutput()
+	o := c.exit()
+	if o.buf == nil {
+		o.buf = bytebufferpool.Get()
+	} else if b := o.buf.B; cap(b)-len(b) < cap(b)/8 {
+		c.loop.bufs.grow(o.buf)
 	}
-	if c.out.buf == nil {
-		c.out.buf = bytebufferpool.Get()
-	}
-	return c.out.buf
+	return o.buf
 }
 
 // AppendShared sends data after what is in Output now, without a copy.
@@ -227,6 +228,7 @@ func (c *Conn) CloseAfterFlush(err error, d time.Duration) {
 func (c *Conn) exit() *output {
 	if c.out == nil {
 		c.out = newOutput()
+		c.out.bufs = &c.loop.bufs
 	}
 	return c.out
 }

@@ -170,7 +170,7 @@ func (l *Loop) written(c *Conn) {
 
 func (o *output) releaseBuffers() {
 	if o.buf != nil {
-		freeBuffer(o.buf)
+		o.bufs.put(o.buf)
 		o.buf = nil
 	}
 	o.sent, o.shared = 0, nil
@@ -206,7 +206,7 @@ func (l *Loop) sendDeadlines(now uint32) {
 		switch {
 		case c.Pending() == 0:
 			c.flags &^= flagStuck
-		case now-c.out.progress > timeout:
+		case c.out.progress != 0 && now-c.out.progress > timeout: // 0: output of this turn, not tried yet
 			c.flags &^= flagStuck
 			l.stats.sendTimeouts.inc()
 			c.Close(errSendTimeout)

@@ -41,6 +41,7 @@ type Loop struct {
 	wall    time.Time     // of this turn, zero until somebody asks
 
 	read     []byte
+	bufs     buffers
 	iov      [][]byte
 	dirty    []*Conn
 	closing  []*Conn
@@ -182,6 +183,7 @@ func (l *Loop) endTurn(any) error {
 	l.guard(nil, l.handler.EndTurn)
 	l.flushDirty()
 	l.finishClosing()
+	l.bufs.endTurn()
 	l.wall = time.Time{}
 	if l.exit {
 		return gneterrors.ErrEngineShutdown
@@ -225,6 +227,7 @@ func (l *Loop) tick() {
 	}
 	l.now.Store(now)
 	l.sendDeadlines(now)
+	l.bufs.trim()
 	l.guard(nil, func() { l.handler.Tick(now) })
 }
 

@@ -43,7 +43,7 @@ func newBuffer() *bytebufferpool.ByteBuffer { return bytebufferpool.Get() }
 const keptBuffer = 1 << 20
 
 func freeBuffer(b *bytebufferpool.ByteBuffer) {
-	if cap(b.B) <= keptBuffer {
+	if cap(b.B) <= keptBuffer { // of input
 		bytebufferpool.Put(b)
 	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"syscall"
@@ -44,11 +45,18 @@ func (l *loop) logClosed(c *reactor.Conn, err error) {
 	if errors.As(err, &refused) {
 		id = refused.id
 	}
-	cause := "connection closed"
+	text, cause := "client stopped", "connection closed"
 	if err != nil {
 		cause = err.Error()
 	}
-	l.log.Log(context.Background(), level, "client stopped", "mountpoint", mountpoint, "client", id, "peer", c.Peer().String(), "cause", cause)
+	var protocol *codec.Error
+	switch {
+	case refused != nil:
+		text, cause = "can't authenticate client", refused.code.String()
+	case errors.As(err, &protocol) && protocol.Code == codec.KeepAliveTimeout:
+		text = "client stopped due to keepalive expired"
+	}
+	l.log.Log(context.Background(), level, text, "mountpoint", mountpoint, "client", id, "peer", c.Peer().String(), "cause", cause)
 }
 
 // levelOf is how loud the end of a connection is: what the client did wrong is
@@ -74,7 +82,7 @@ func (l *loop) logDrops() {
 		if !l.lines.take() {
 			break
 		}
-		l.log.Warn("messages dropped, queue full", "mountpoint", c.session.Mountpoint, "client", c.session.ID, "dropped", n)
+		l.log.Warn(fmt.Sprintf("subscriber %q dropped %d messages", c.session.ID, n), "mountpoint", c.session.Mountpoint, "cause", "queue full")
 		delete(l.drops, c)
 	}
 	if l.lines.lost > 0 {
