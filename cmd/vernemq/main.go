@@ -105,6 +105,9 @@ func effective(c *cli.Context) error {
 
 func describe(c *cli.Context) error {
 	key := c.Args().First()
+	if c.NArg() > 1 {
+		return fmt.Errorf("unexpected argument %q: options come before the key", c.Args().Get(1))
+	}
 	if key == "" {
 		return fmt.Errorf("vernemq config describe requires a variable name to query\n  Try `vernemq config describe setting.name`")
 	}

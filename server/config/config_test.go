@@ -1,6 +1,7 @@
 package config
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -330,9 +331,24 @@ func TestDescribe(t *testing.T) {
 	if _, ok := Describe("nosuch"); ok {
 		t.Error("nosuch is described")
 	}
+}
+
+var update = flag.Bool("update", false, "write the document of keys anew")
+
+// TestDocument holds docs/configuration.md to the schema.
+func TestDocument(t *testing.T) {
+	const path = "../../docs/configuration.md"
 	var b strings.Builder
-	if err := WriteTable(&b); err != nil || strings.Count(b.String(), "\n") < 400 {
-		t.Errorf("table of %d lines, %v", strings.Count(b.String(), "\n"), err)
+	if err := WriteTable(&b); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != b.String() {
+		t.Errorf("%s is not what the schema says (%v): run this test with -update", path, err)
 	}
 }
 

@@ -99,8 +99,13 @@ func (l *Loaded) Effective() (lines []string) {
 	return lines
 }
 
-// WriteTable writes all keys as a Markdown table.
+// WriteTable writes all keys as a Markdown document, docs/configuration.md.
 func WriteTable(w io.Writer) error {
+	_, err := fmt.Fprint(w, "# Keys of vernemq.conf\n\nMade from the schema in server/config by `go test ./server/config -run TestDocument -update`.\n"+
+		"A word that begins with $ stands for a name of your own. DATA, LOG, ETC and SHARE are directories of the node.\n\n")
+	if err != nil {
+		return err
+	}
 	if _, err := fmt.Fprintln(w, "| key | type | default | run time | status | meaning |\n|---|---|---|---|---|---|"); err != nil {
 		return err
 	}
