@@ -121,13 +121,11 @@ func (c *Conn) Output() *bytebufferpool.ByteBuffer {
 	if c.flags&flagDirty == 0 {
 		c.loop.markDirty(c)
 	}
-	if c.out == nil {
-		c.out = newOutput()
+	o := c.outgoing()
+	if o.buf == nil {
+		o.buf = bytebufferpool.Get()
 	}
-	if c.out.buf == nil {
-		c.out.buf = bytebufferpool.Get()
-	}
-	return c.out.buf
+	return o.buf
 }
 
 // AppendShared sends data after what is in Output now, without a copy.
@@ -165,9 +163,9 @@ func (c *Conn) Full() bool {
 }
 
 // PauseRead stops Data until ResumeRead. What is in the kernel's buffer stays
-// there.
+// there. It does nothing when the connection is ending.
 func (c *Conn) PauseRead() {
-	if c.flags&flagPaused == 0 {
+	if c.flags&flagPaused == 0 && !c.Closing() {
 		c.flags |= flagPaused
 		c.watch(c.interest &^ watchRead)
 	}
@@ -186,7 +184,7 @@ func (c *Conn) ResumeRead() {
 		return
 	}
 	c.watch(c.interest | watchRead)
-	if c.flags&flagResume == 0 && c.in != nil {
+	if c.flags&flagResume == 0 {
 		c.flags |= flagResume
 		c.loop.resumed = append(c.loop.resumed, c)
 	}
@@ -194,15 +192,16 @@ func (c *Conn) ResumeRead() {
 }
 
 // Close ends the connection when this turn ends, after one attempt to send
-// what is pending.
+// what is pending. The cause that CloseAfterFlush was given stays.
 func (c *Conn) Close(err error) {
 	if c.state == stateClosing || c.state == stateFree {
 		return
 	}
-	c.state = stateClosing
-	if err != nil {
-		c.exit().cause = err
+	if err != nil && c.state != stateDraining {
+		c.outgoing().cause = err
 	}
+	c.leaveLobby()
+	c.state = stateClosing
 	c.loop.closing = append(c.loop.closing, c)
 	c.loop.Ring()
 }
@@ -213,8 +212,14 @@ func (c *Conn) CloseAfterFlush(err error, d time.Duration) {
 	if c.state != stateOpen && c.state != stateLobby {
 		return
 	}
+	c.leaveLobby()
 	c.state = stateDraining
-	o := c.exit()
+	c.flags &^= flagPaused
+	c.watch(c.interest | watchRead)
+	if c.state != stateDraining { // the poller failed
+		return
+	}
+	o := c.outgoing()
 	o.cause = err
 	o.deadline = c.loop.quarter + uint32(d/quarterSecond) + 1
 	if c.flags&flagDirty == 0 {
@@ -223,10 +228,11 @@ func (c *Conn) CloseAfterFlush(err error, d time.Duration) {
 	c.loop.draining = append(c.loop.draining, connRef{c, c.Generation()})
 }
 
-// exit gives the place where the cause of the end is kept.
-func (c *Conn) exit() *output {
+// outgoing gives the place for output and for the cause of the end.
+func (c *Conn) outgoing() *output {
 	if c.out == nil {
 		c.out = newOutput()
+		c.out.progress = c.loop.now.Load() // SendTimeout starts here
 	}
 	return c.out
 }

@@ -1,0 +1,5 @@
+package reactor
+
+const scarceEnv = "REACTOR_TEST_SCARCE"
+
+func runScarce() int { return 0 }
