@@ -8,7 +8,7 @@ FUZZTIME ?= 10m
 SHORT    ?= 4s
 COMMANDS := $(notdir $(wildcard cmd/*))
 
-.PHONY: build run test race fuzz fuzz-short bench lint fmt package clean help tools
+.PHONY: build run test race fuzz fuzz-short bench compare lint fmt package clean help tools
 
 build: ## build the commands into bin/
 	@mkdir -p bin
@@ -30,7 +30,10 @@ fuzz-short: ## every fuzzer for SHORT (4s) each
 	@FUZZTIME=$(SHORT) scripts/fuzz
 
 bench: ## benchmarks of the hot paths, with allocations
-	$(GO) test -run '^$$' -bench . -benchmem ./codec ./trie ./queue/... ./reactor/... ./server/...
+	$(GO) test -run '^$$' -bench . -benchmem ./codec ./trie ./queue/... ./reactor/... ./server/session
+
+compare: build ## measure this broker beside Debian's mosquitto (some minutes)
+	@scripts/compare
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt needed:"; echo "$$out"; exit 1; }

@@ -10,14 +10,17 @@ const acceptBatch = 128
 // accept takes new connections into the lobby.
 func (l *Loop) accept(a *acceptor) {
 	for range acceptBatch {
-		if a.listener.full() {
+		if !a.listener.reserve() {
 			a.pause()
 			return
 		}
 		fd, sa, err := unix.Accept4(a.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		switch err {
-		case nil:
+		if err == nil {
 			l.admit(a.listener, fd, sa)
+			continue
+		}
+		a.listener.taken.Add(-1)
+		switch err {
 		case unix.EAGAIN:
 			return
 		case unix.EINTR, unix.ECONNABORTED:
@@ -54,6 +57,7 @@ func (l *Loop) admit(li *Listener, fd int, sa unix.Sockaddr) {
 	c := l.reactor.table.at(fd)
 	if c == nil || l.reactor.stopping.Load() {
 		unix.Close(fd)
+		li.taken.Add(-1)
 		return
 	}
 	c.generation.Load() // orders what follows after the last use by another loop

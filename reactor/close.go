@@ -63,6 +63,11 @@ func (l *Loop) finishClosing() {
 // finish ends a connection: the handler is told, the entry becomes free, the
 // descriptor is closed last, because from then on another loop may have it.
 func (l *Loop) finish(c *Conn) {
+	c.state = stateClosing
+	if c.flags&flagDirty != 0 { // by another connection's callback, after the flush
+		c.flags &^= flagDirty
+		l.guard(nil, func() { l.flush(c) })
+	}
 	if c.flags&flagOpened != 0 || c.out != nil && c.out.cause != nil && c.listener != nil {
 		var cause error
 		if c.out != nil {
@@ -73,10 +78,8 @@ func (l *Loop) finish(c *Conn) {
 	fd, listener := int(c.fd), c.listener
 	c.dropInput()
 	c.freeOutput()
-	if c.state == stateClosing && c.interest != 0 {
-		c.interest = 0 // the kernel forgets a closed descriptor by itself
-	}
 	c.user, c.listener, c.loop = nil, nil, nil
+	c.interest = 0 // the kernel forgets a closed descriptor by itself
 	c.flags, c.state = 0, stateFree
 	c.owner.Store(0)
 	c.generation.Add(1)
@@ -95,6 +98,8 @@ func (l *Loop) beginStop() {
 		switch c.state {
 		case stateOpen:
 			c.CloseAfterFlush(ErrStopped, stopDrain)
+		case stateDraining:
+			c.out.deadline = min(c.out.deadline, l.quarter+uint32(stopDrain/quarterSecond))
 		case stateLobby:
 			c.Close(nil)
 		}

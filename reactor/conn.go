@@ -122,7 +122,7 @@ func (c *Conn) Output() *bytebufferpool.ByteBuffer {
 	if c.flags&flagDirty == 0 {
 		c.loop.markDirty(c)
 	}
-	o := c.exit()
+	o := c.outgoing()
 	if o.buf == nil {
 		o.buf = bytebufferpool.Get()
 	} else if b := o.buf.B; cap(b)-len(b) < cap(b)/8 {
@@ -166,9 +166,9 @@ func (c *Conn) Full() bool {
 }
 
 // PauseRead stops Data until ResumeRead. What is in the kernel's buffer stays
-// there.
+// there. It does nothing when the connection is ending.
 func (c *Conn) PauseRead() {
-	if c.flags&flagPaused == 0 {
+	if c.flags&flagPaused == 0 && !c.Closing() {
 		c.flags |= flagPaused
 		c.watch(c.interest &^ watchRead)
 	}
@@ -187,7 +187,7 @@ func (c *Conn) ResumeRead() {
 		return
 	}
 	c.watch(c.interest | watchRead)
-	if c.flags&flagResume == 0 && c.in != nil {
+	if c.flags&flagResume == 0 {
 		c.flags |= flagResume
 		c.loop.resumed = append(c.loop.resumed, c)
 	}
@@ -195,15 +195,16 @@ func (c *Conn) ResumeRead() {
 }
 
 // Close ends the connection when this turn ends, after one attempt to send
-// what is pending.
+// what is pending. The cause that CloseAfterFlush was given stays.
 func (c *Conn) Close(err error) {
 	if c.state == stateClosing || c.state == stateFree {
 		return
 	}
-	c.state = stateClosing
-	if o := c.out; err != nil && (o == nil || o.cause == nil) { // the first cause counts
-		c.exit().cause = err
+	if err != nil && c.state != stateDraining {
+		c.outgoing().cause = err
 	}
+	c.leaveLobby()
+	c.state = stateClosing
 	c.loop.closing = append(c.loop.closing, c)
 	c.loop.Ring()
 }
@@ -214,8 +215,14 @@ func (c *Conn) CloseAfterFlush(err error, d time.Duration) {
 	if c.state != stateOpen && c.state != stateLobby {
 		return
 	}
+	c.leaveLobby()
 	c.state = stateDraining
-	o := c.exit()
+	c.flags &^= flagPaused
+	c.watch(c.interest | watchRead)
+	if c.state != stateDraining { // the poller failed
+		return
+	}
+	o := c.outgoing()
 	o.cause = err
 	o.deadline = c.loop.quarter + uint32(d/quarterSecond) + 1
 	if c.flags&flagDirty == 0 {
@@ -224,11 +231,12 @@ func (c *Conn) CloseAfterFlush(err error, d time.Duration) {
 	c.loop.draining = append(c.loop.draining, connRef{c, c.Generation()})
 }
 
-// exit gives the place where the cause of the end is kept.
-func (c *Conn) exit() *output {
+// outgoing gives the place for output and for the cause of the end.
+func (c *Conn) outgoing() *output {
 	if c.out == nil {
 		c.out = newOutput()
 		c.out.bufs = &c.loop.bufs
+		c.out.progress = c.loop.now.Load() // SendTimeout starts here
 	}
 	return c.out
 }

@@ -20,19 +20,20 @@ func (l *Loop) markDirty(c *Conn) {
 
 // flushDirty writes what the turn has produced, one call per connection.
 func (l *Loop) flushDirty() {
-	for i := 0; i < len(l.dirty); i++ {
-		c := l.dirty[i]
-		l.dirty[i] = nil
-		if c.flags&flagDirty == 0 || c.owner.Load() != int32(l.index)+1 {
+	list := l.dirty
+	l.dirty = l.spare[:0] // what Writable produces waits for the next turn
+	for _, c := range list {
+		if c.owner.Load() != int32(l.index)+1 || c.flags&flagDirty == 0 {
 			continue
 		}
 		c.flags &^= flagDirty
 		l.guard(c, func() { l.flush(c) })
 	}
-	if cap(l.dirty) > 4096 && len(l.dirty) < cap(l.dirty)/8 {
-		l.dirty = nil
+	clear(list)
+	l.spare = list[:0]
+	if cap(list) > 4096 && len(list) < cap(list)/8 {
+		l.spare = nil
 	}
-	l.dirty = l.dirty[:0]
 }
 
 // maxPieces is the largest number of pieces in one writev.
@@ -100,7 +101,7 @@ func (l *Loop) write(c *Conn, o *output) (n, want int, err error) {
 
 // advance marks n bytes as written.
 func (o *output) advance(n int) {
-	for n > 0 && len(o.shared) > 0 {
+	for len(o.shared) > 0 {
 		s := &o.shared[0]
 		if k := min(n, s.at-o.sent); k > 0 {
 			o.sent += k
@@ -113,9 +114,10 @@ func (o *output) advance(n int) {
 		if len(s.data) > 0 || s.at > o.sent {
 			return
 		}
-		s.ref.Release()
-		o.shared[0] = shared{}
+		ref := s.ref
+		*s = shared{}
 		o.shared = o.shared[1:]
+		ref.Release()
 	}
 	o.sent += n
 }
@@ -136,9 +138,6 @@ func (l *Loop) wait(c *Conn) {
 		o.sent = 0
 	}
 	c.watch(c.interest | watchWrite)
-	if o.progress == 0 {
-		o.progress = l.now.Load()
-	}
 	if c.flags&flagStuck == 0 {
 		c.flags |= flagStuck
 		l.stuck = append(l.stuck, connRef{c, c.Generation()})
@@ -152,7 +151,7 @@ func (l *Loop) written(c *Conn) {
 	pending := 0
 	if o != nil {
 		if pending = o.pending(); pending == 0 {
-			o.releaseBuffers()
+			o.discard()
 			c.watch(c.interest &^ watchWrite)
 			if c.state == stateOpen || c.state == stateLobby {
 				c.freeOutput()
@@ -168,21 +167,17 @@ func (l *Loop) written(c *Conn) {
 	}
 }
 
-func (o *output) releaseBuffers() {
+// discard gives the buffers back and throws away what is pending in them.
+func (o *output) discard() {
 	if o.buf != nil {
 		o.bufs.put(o.buf)
 		o.buf = nil
 	}
-	o.sent, o.shared = 0, nil
-}
-
-// discard throws away what is pending.
-func (o *output) discard() {
-	for _, s := range o.shared {
+	list := o.shared
+	o.sent, o.bytes, o.shared = 0, 0, nil
+	for _, s := range list {
 		s.ref.Release()
 	}
-	o.bytes = 0
-	o.releaseBuffers()
 }
 
 func (c *Conn) freeOutput() {
@@ -206,7 +201,7 @@ func (l *Loop) sendDeadlines(now uint32) {
 		switch {
 		case c.Pending() == 0:
 			c.flags &^= flagStuck
-		case c.out.progress != 0 && now-c.out.progress > timeout: // 0: output of this turn, not tried yet
+		case now-c.out.progress > timeout:
 			c.flags &^= flagStuck
 			l.stats.sendTimeouts.inc()
 			c.Close(errSendTimeout)

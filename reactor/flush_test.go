@@ -119,7 +119,7 @@ func TestFreshOutput(t *testing.T) {
 		c.flags |= flagStuck // as after an earlier wait
 		c.loop.stuck = append(c.loop.stuck, connRef{c, c.Generation()})
 		c.Output().B = append(c.Output().B, frameOf(body)...)
-		c.loop.sendDeadlines(1 << 20)
+		c.loop.sendDeadlines(c.loop.Now() + 1)
 	}
 	b.start(t, Config{}, ListenOptions{})
 	c := b.dial(t)

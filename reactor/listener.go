@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +34,7 @@ type Listener struct {
 	options   ListenOptions
 	addr      net.Addr
 	active    atomic.Int64
+	taken     atomic.Int64 // active and those being accepted
 	total     atomic.Uint64
 	suspended atomic.Bool
 	closed    atomic.Bool
@@ -74,14 +77,23 @@ func (li *Listener) each(f func(*acceptor)) {
 
 // left tells that a connection of the listener has ended.
 func (li *Listener) left() {
-	if li != nil {
-		li.active.Add(-1)
-	}
+	li.active.Add(-1)
+	li.taken.Add(-1)
 }
 
 func (li *Listener) full() bool {
 	m := li.options.MaxConnections
-	return m > 0 && li.active.Load() >= int64(m)
+	return m > 0 && li.taken.Load() >= int64(m)
+}
+
+// reserve counts a connection that is about to be accepted; loops accept at
+// the same time.
+func (li *Listener) reserve() bool {
+	if m := li.options.MaxConnections; li.taken.Add(1) > int64(m) && m > 0 {
+		li.taken.Add(-1)
+		return false
+	}
+	return true
 }
 
 // Listen opens a listener. The loops must run.
@@ -104,8 +116,12 @@ func (r *Reactor) Listen(o ListenOptions) (*Listener, error) {
 		return nil, err
 	}
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		closeAll(fds)
+		return nil, ErrStopped
+	}
 	r.listeners = append(r.listeners, li)
-	r.mu.Unlock()
 	li.each((*acceptor).begin)
 	return li, nil
 }
@@ -117,7 +133,7 @@ func (r *Reactor) sockets(o *ListenOptions) ([]int, error) {
 		removeStale(o.Address)
 		fd, err := open(o, o.Address, false)
 		if err != nil {
-			return nil, fmt.Errorf("cannot listen on %s: %w", o.Address, err)
+			return nil, err
 		}
 		return []int{fd}, nil
 	}
@@ -132,9 +148,16 @@ func (r *Reactor) sockets(o *ListenOptions) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The host stays as it was given: none means IPv4 and IPv6, which the
+	// address of the socket does not tell.
+	host, _, err := net.SplitHostPort(o.Address)
+	if err != nil {
+		return nil, err
+	}
+	address := net.JoinHostPort(host, strconv.Itoa(addr.(*net.TCPAddr).Port))
 	var fds []int
 	for range r.loops {
-		fd, err := open(o, addr.String(), true)
+		fd, err := open(o, address, true)
 		if err != nil {
 			closeAll(fds)
 			return nil, err
@@ -214,6 +237,10 @@ func (li *Listener) Close() {
 		if li.options.Network == "unix" {
 			os.Remove(li.options.Address)
 		}
+		r := li.reactor
+		r.mu.Lock()
+		r.listeners = slices.DeleteFunc(r.listeners, func(x *Listener) bool { return x == li })
+		r.mu.Unlock()
 	})
 }
 

@@ -33,7 +33,6 @@ func (l *Loop) receive(c *Conn) {
 		l.stats.lobbyEvicted.inc()
 		for ; b.front < len(b.waiting); b.front++ {
 			if g := &b.waiting[b.front]; g.waits() {
-				l.leaveLobby(g.conn)
 				g.conn.Close(errLobbyEvicted)
 				break
 			}
@@ -64,9 +63,10 @@ func (b *lobby) trim() {
 	}
 }
 
-func (l *Loop) leaveLobby(c *Conn) {
+// leaveLobby comes before every change of state.
+func (c *Conn) leaveLobby() {
 	if c.state == stateLobby {
-		l.lobby.size--
+		c.loop.lobby.size--
 	}
 }
 
@@ -82,7 +82,6 @@ func (l *Loop) lobbyDeadlines() {
 			break
 		}
 		l.stats.lobbyTimeouts.inc()
-		l.leaveLobby(g.conn)
 		g.conn.Close(errLobbyTimeout)
 	}
 	b.trim()
@@ -103,7 +102,6 @@ func (l *Loop) enter(c *Conn, data []byte) {
 	}
 	if err != nil {
 		l.stats.lobbyGarbage.inc()
-		l.leaveLobby(c)
 		c.Close(err)
 		return
 	}
@@ -111,31 +109,32 @@ func (l *Loop) enter(c *Conn, data []byte) {
 		l.keep(c, data)
 		return
 	}
-	l.leaveLobby(c)
 	home, reply, err := l.handler.Home(c, f)
+	if c.state != stateLobby { // the handler closed it
+		return
+	}
 	if err != nil {
 		out := c.Output()
 		out.B = append(out.B, reply...)
 		c.CloseAfterFlush(err, refuseDrain)
-		c.dropInput()
 		return
 	}
-	if home == l.index {
-		c.state = stateOpen
-		l.open(c)
-		if c.state == stateOpen {
-			l.handOver(c, data)
-		}
+	to := l.reactor.loops[home]
+	if to == l {
+		c.leaveLobby()
+		l.open(c, data)
 		return
 	}
 	l.keep(c, data)
 	c.watch(0)
 	if c.state == stateLobby { // the poller let go of it
+		c.leaveLobby()
 		c.state = stateMoving
+		c.flags &^= flagDirty | flagResume // the lists are this loop's
 		l.conns--
 		c.generation.Add(1) // the lobby's list does not look at it any more
 		c.owner.Store(int32(home) + 1)
-		l.reactor.loops[home].arrived.Put(c)
+		to.arrived.Put(c)
 	}
 }
 

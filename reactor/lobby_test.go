@@ -83,3 +83,30 @@ func TestRefused(t *testing.T) {
 		return len(b.causes) == 1 && b.causes[0] == no
 	})
 }
+
+// TestLobbyIsCounted lets connections leave the lobby in every way: the place
+// of each is free again.
+func TestLobbyIsCounted(t *testing.T) {
+	b := new(bench).start(t, Config{LobbySize: 100, ConnectTimeout: func() time.Duration { return 500 * time.Millisecond }}, ListenOptions{})
+	for i := range 60 {
+		c := b.dial(t)
+		switch i % 4 {
+		case 0:
+			c.Close()
+		case 1:
+			c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		case 2:
+			send(t, c, []byte("garbage"))
+		case 3:
+			send(t, c, hello(0))
+		}
+	}
+	until(t, "the lobby is empty", func() (empty bool) {
+		on(b.r.loops[0], func() { empty = b.r.loops[0].lobby.size == 0 })
+		return empty && b.r.Stats().Accepted == 60
+	})
+	if n := b.r.Stats().LobbyEvicted; n != 0 {
+		t.Errorf("%d evictions", n)
+	}
+}

@@ -19,6 +19,7 @@ const (
 	quarterSecond = 250 * time.Millisecond
 	readBuffer    = 256 << 10 // bytes of a loop's read buffer
 	readRounds    = 4         // reads of one connection in a turn
+	turnsInARow   = 8         // ends of a turn without a look at the sockets
 )
 
 // Loop is one event loop. Unless a field says otherwise, only the loop's
@@ -29,6 +30,8 @@ type Loop struct {
 	handler Handler
 	poller  *netpoll.Poller
 	timer   int         // timerfd that fires every quarter second
+	bell    int         // eventfd, see endTurn
+	turns   int         // ends of a turn since the latest event
 	rung    atomic.Bool // any goroutine: a turn's end is asked for
 	control *Inbox[func()]
 	arrived *Inbox[*Conn]
@@ -44,6 +47,7 @@ type Loop struct {
 	bufs     buffers
 	iov      [][]byte
 	dirty    []*Conn
+	spare    []*Conn // dirty of the next turn
 	closing  []*Conn
 	resumed  []*Conn
 	draining []connRef
@@ -59,24 +63,15 @@ type Loop struct {
 }
 
 func newLoop(r *Reactor, index int) (*Loop, error) {
-	l := &Loop{reactor: r, index: index, read: make([]byte, readBuffer)}
+	l := &Loop{reactor: r, index: index, read: make([]byte, readBuffer), timer: -1, bell: -1}
 	l.now.Store(1)
 	var err error
 	if l.poller, err = netpoll.OpenPoller(); err != nil {
 		return nil, err
 	}
-	l.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
-	if err != nil {
-		l.poller.Close()
-		return nil, fmt.Errorf("cannot make a timer: %w", err)
-	}
-	every := unix.NsecToTimespec(int64(quarterSecond))
-	if err = unix.TimerfdSettime(l.timer, 0, &unix.ItimerSpec{Interval: every, Value: every}, nil); err == nil {
-		err = l.poller.AddRead(&netpoll.PollAttachment{FD: l.timer}, false)
-	}
-	if err != nil {
+	if err = l.openOwn(); err != nil {
 		l.release()
-		return nil, fmt.Errorf("cannot start the timer: %w", err)
+		return nil, err
 	}
 	l.control = NewInbox(l, func(fs []func()) {
 		for _, f := range fs {
@@ -91,12 +86,37 @@ func newLoop(r *Reactor, index int) (*Loop, error) {
 	return l, nil
 }
 
+// openOwn makes the loop's timer and bell.
+func (l *Loop) openOwn() (err error) {
+	l.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("cannot make a timer: %w", err)
+	}
+	every := unix.NsecToTimespec(int64(quarterSecond))
+	if err = unix.TimerfdSettime(l.timer, 0, &unix.ItimerSpec{Interval: every, Value: every}, nil); err != nil {
+		return fmt.Errorf("cannot start the timer: %w", err)
+	}
+	if l.bell, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return fmt.Errorf("cannot make a bell: %w", err)
+	}
+	for _, fd := range []int{l.timer, l.bell} {
+		if err = l.poller.AddRead(&netpoll.PollAttachment{FD: fd}, false); err != nil {
+			return fmt.Errorf("cannot watch a descriptor: %w", err)
+		}
+	}
+	return nil
+}
+
 func (l *Loop) release() {
 	if l.released {
 		return
 	}
 	l.released = true
-	unix.Close(l.timer)
+	for _, fd := range []int{l.timer, l.bell} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
 	l.poller.Close()
 }
 
@@ -127,6 +147,10 @@ func (l *Loop) Ring() {
 	if l.rung.Load() || !l.rung.CompareAndSwap(false, true) {
 		return
 	}
+	l.trigger()
+}
+
+func (l *Loop) trigger() {
 	if err := l.poller.Trigger(queue.HighPriority, l.endTurn, nil); err != nil {
 		l.reactor.cfg.Log.Error("loop cannot be woken", "loop", l.index, "cause", err.Error())
 	}
@@ -139,12 +163,20 @@ func (l *Loop) run() {
 		l.reactor.cfg.Log.Error("loop has ended", "loop", l.index, "cause", fmt.Sprint(err))
 	}
 	l.cutAll()
+	l.rung.Store(true) // nobody is to wake a loop whose descriptors are closed
 }
 
 // event handles one ready descriptor.
 func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
-	if fd == l.timer {
+	l.turns = 0
+	switch fd {
+	case l.timer:
 		l.tick()
+		return nil
+	case l.bell:
+		var b [8]byte
+		_, _ = unix.Read(l.bell, b[:]) // there is no event without something to read
+		l.trigger()
 		return nil
 	}
 	c := l.reactor.table.at(fd)
@@ -167,7 +199,18 @@ func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 }
 
 // endTurn is what happens once all that was ready has been looked at.
+//
+// The poller runs its tasks, those that come meanwhile too, before it looks at
+// sockets again. Loops that keep each other busy would never look: after a few
+// turns the next one is asked for by a descriptor that is ready along with the
+// sockets.
 func (l *Loop) endTurn(any) error {
+	if l.turns++; l.turns > turnsInARow {
+		one := [8]byte{0: 1, 7: 1} // not 0 in either byte order
+		if _, err := unix.Write(l.bell, one[:]); err == nil {
+			return nil
+		}
+	}
 	l.rung.Store(false)
 	// Connections that are on their way here wait until all that was sent to
 	// this loop before them has been handled: a client may come because
@@ -245,6 +288,9 @@ func (l *Loop) readable(c *Conn) {
 func (l *Loop) readOnce(c *Conn) bool {
 	if c.state == stateClosing || c.state == stateFree || c.state == stateMoving {
 		return false
+	}
+	if c.state == stateDraining {
+		c.dropInput()
 	}
 	into, have := l.readSpace(c)
 	n, err := unix.Read(int(c.fd), into[have:])
@@ -324,7 +370,7 @@ func (l *Loop) resumeReads() {
 	list := l.resumed
 	l.resumed = nil
 	for _, c := range list {
-		if c.flags&flagResume == 0 || c.owner.Load() != int32(l.index)+1 {
+		if c.owner.Load() != int32(l.index)+1 || c.flags&flagResume == 0 {
 			continue
 		}
 		c.flags &^= flagResume
@@ -338,21 +384,29 @@ func (l *Loop) resumeReads() {
 func (l *Loop) welcome(c *Conn) {
 	c.loop = l
 	l.conns++
-	c.state = stateOpen
-	l.open(c)
-	if c.state == stateOpen {
-		l.handOver(c, c.in.B)
+	if c.out != nil { // Home has appended to it
+		l.markDirty(c)
 	}
+	l.open(c, c.in.B)
 }
 
-// open starts the life of a connection on its home loop.
-func (l *Loop) open(c *Conn) {
+// open starts the life of a connection on its home loop, with what it has sent
+// so far.
+func (l *Loop) open(c *Conn, data []byte) {
+	c.state = stateOpen
 	if l.reactor.stopping.Load() {
 		c.Close(ErrStopped)
 		return
 	}
 	c.lastSeen = l.now.Load()
 	c.flags |= flagOpened
-	c.watch(watchRead)
+	if c.flags&flagPaused == 0 {
+		c.watch(watchRead)
+	}
 	l.handler.Opened(c)
+	if c.flags&flagPaused != 0 {
+		l.keep(c, data)
+	} else if c.state == stateOpen {
+		l.handOver(c, data)
+	}
 }

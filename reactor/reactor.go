@@ -87,8 +87,9 @@ type Reactor struct {
 	start time.Time
 	lobby int // connections in the lobby of one loop
 
-	mu        sync.Mutex // guards listeners
+	mu        sync.Mutex // guards listeners and closed
 	listeners []*Listener
+	closed    bool // no listener may be added
 	stopping  atomic.Bool
 	stopOnce  sync.Once
 	started   bool
@@ -159,7 +160,7 @@ func (r *Reactor) Stop(ctx context.Context) error {
 	r.stopOnce.Do(func() {
 		r.mu.Lock()
 		listeners := r.listeners
-		r.listeners = nil
+		r.listeners, r.closed = nil, true
 		r.mu.Unlock()
 		for _, l := range listeners {
 			l.Close()
@@ -168,10 +169,10 @@ func (r *Reactor) Stop(ctx context.Context) error {
 		if r.started {
 			err = r.endLoops(ctx)
 		}
+		r.endArrivals()
 		for _, l := range r.loops {
 			l.release()
 		}
-		r.table.closeAll()
 	})
 	return err
 }
@@ -246,12 +247,12 @@ func (t *connTable) all(yield func(*Conn) bool) {
 	}
 }
 
-// closeAll closes what loops that have ended left behind.
-func (t *connTable) closeAll() {
-	for c := range t.all {
-		if c.owner.Load() != 0 {
-			c.owner.Store(0)
-			unix.Close(int(c.fd))
+// endArrivals ends connections that were on their way to a loop when that
+// ended.
+func (r *Reactor) endArrivals() {
+	for c := range r.table.all {
+		if i := c.owner.Load(); i != 0 {
+			r.loops[i-1].finish(c)
 		}
 	}
 }

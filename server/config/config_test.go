@@ -136,6 +136,11 @@ func TestErrors(t *testing.T) {
 		{"missing include", "include nope.conf\n", "vernemq.conf:2: cannot include"},
 		{"include itself", "include vernemq.conf\n", "file includes itself"},
 		{"include path", "include a b.conf\n", "include needs a path"},
+		{"no connection", "listener.max_connections = 0\n", "must be at least 1"},
+		{"less than none", "listener.tcp.default.max_connections = -5\n", "must be at least 1"},
+		{"too long", "mqtt_connect_timeout = 9223372036854775807\n", "must be at most 2147483647"},
+		{"no output", "reactor.send_buffer_limit = 0\n", "must be from 4096 bytes"},
+		{"option of one as listener", "listener.tcp.auth_plugins = 127.0.0.1:9\n", "there is no setting with that name"},
 		{"long line", "nodename = " + strings.Repeat("x", 70000) + "\n", "line is longer than 65536 bytes"},
 		{"not UTF-8", "nodename = \xff@b\n", "file is not UTF-8"},
 	} {
@@ -154,6 +159,25 @@ func TestAllErrorsAtOnce(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nlacks %s", err, want)
 		}
+	}
+}
+
+// TestDoubling refers to each value twice, thirty times over.
+func TestDoubling(t *testing.T) {
+	text := listen
+	for i := range 30 {
+		text += fmt.Sprintf("a%d = $(a%d)$(a%d)\n", i, i+1, i+1)
+	}
+	text += "a30 = ''\n"
+	start := time.Now()
+	if _, err := loadText(t, text); err == nil {
+		t.Error("unknown keys are accepted")
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	if _, err := loadText(t, listen+strings.Replace(strings.Replace(text[len(listen):], "a0 =", "nodename =", 1), "a30 = ''", "a30 = 'x'", 1)); err == nil {
+		t.Error("a value of a gigabyte is accepted")
 	}
 }
 

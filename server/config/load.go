@@ -58,6 +58,7 @@ func (l *Loaded) take(settings []Setting) (errs Errors) {
 		}
 		raw[s.Key] = s
 	}
+	sub := substitution{values: raw, raw: l.defaultOf, done: map[string]string{}}
 	for _, name := range sortedSettings(raw) {
 		s := raw[name]
 		k := find(name)
@@ -65,7 +66,6 @@ func (l *Loaded) take(settings []Setting) (errs Errors) {
 			errs = append(errs, unknown(s))
 			continue
 		}
-		sub := substitution{values: raw, raw: l.defaultOf}
 		value, err := sub.replace(s)
 		if err != nil {
 			errs = append(errs, err)

@@ -44,6 +44,9 @@ var (
 )
 
 func init() {
+	for i := range listenerOptions {
+		optional[listenerOptions[i].name] = true
+	}
 	for i := range schema {
 		k := &schema[i]
 		if strings.Contains(k.name, "$") {
@@ -51,9 +54,6 @@ func init() {
 			patterns[n] = append(patterns[n], k)
 		} else {
 			exact[k.name] = k
-		}
-		if w := splitWords(k.name); len(w) == 3 && w[0] == "listener" && w[2][0] != '$' {
-			optional[w[2]] = true
 		}
 	}
 }

@@ -58,7 +58,7 @@ var generalKeys = []key{
 var ownKeys = []key{
 	{"reactor.loops", between(0, 64), "0", 0, "Event loops. 0 is one less than the cores, at least one."},
 	{"reactor.lobby_size", atLeast(1), "4096", 0, "Connections that have not sent their CONNECT yet. When there are more, the one that has waited longest is closed."},
-	{"reactor.send_buffer_limit", bytesType, "256KB", 0, "Unsent bytes of a connection from which on its messages wait in its queue."},
+	{"reactor.send_buffer_limit", sendBuffer, "256KB", 0, "Unsent bytes of a connection from which on its messages wait in its queue."},
 }
 
 // clusterKeys are about several nodes.

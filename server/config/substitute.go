@@ -13,12 +13,24 @@ type substitution struct {
 	values map[string]Setting
 	raw    func(key string) (string, bool) // the default of a key
 	path   []string                        // keys being replaced, to find circles
+	done   map[string]string               // keys that are replaced
 }
 
 // replace gives a value with every $(name) replaced by the value of that key
 // or, when there is no such key, of that environment variable. A value that is
 // $(<path) as a whole becomes the content of the file.
 func (s *substitution) replace(set Setting) (string, error) {
+	if v, ok := s.done[set.Key]; ok {
+		return v, nil
+	}
+	v, err := s.expand(set)
+	if err == nil {
+		s.done[set.Key] = v
+	}
+	return v, err
+}
+
+func (s *substitution) expand(set Setting) (string, error) {
 	if slices.Contains(s.path, set.Key) {
 		return "", fmt.Errorf("%s: '%s' substitution goes in a circle: %s", set.where(), set.Key, strings.Join(append(s.path, set.Key), " → "))
 	}

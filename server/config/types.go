@@ -21,6 +21,8 @@ var (
 	intInfinity = datatype{"integer or infinity", orWord("infinity", checkInteger)}
 	stringType  = datatype{"string", accept}
 	atomType    = datatype{"word", accept}
+	connections = datatype{"integer, at least 1, or infinity", checkConnectionLimit}
+	sendBuffer  = datatype{"bytes", checkSendBuffer}
 	bytesType   = datatype{"bytes", checkBytes}
 	bytesOrInf  = datatype{"bytes or infinity", orWord("infinity", checkBytes)}
 	bytesOrOff  = datatype{"bytes or off", orWord("off", checkBytes)}
@@ -78,8 +80,38 @@ func atLeast(low int) datatype {
 			}
 			return fmt.Sprintf("must be at least %d", low)
 		}
+		if number(v) > largest {
+			return fmt.Sprintf("must be at most %d", largest)
+		}
 		return ""
 	}}
+}
+
+// largest is the largest number that may count something or measure a time.
+const largest = 1<<31 - 1
+
+// checkConnectionLimit checks a number of connections. A 0 would be a limit that lets
+// nobody in, or none: nobody can mean it.
+func checkConnectionLimit(v string) string {
+	if v == "infinity" || v == "-1" {
+		return ""
+	}
+	return atLeast(1).check(v)
+}
+
+// smallestSendBuffer is the least that a connection may have to send, in
+// bytes.
+const smallestSendBuffer = 4096
+
+func checkSendBuffer(v string) string {
+	n, ok := parseBytes(v)
+	if !ok {
+		return checkBytes(v)
+	}
+	if n < smallestSendBuffer || n > largest {
+		return fmt.Sprintf("must be from %d bytes to %d", smallestSendBuffer, largest)
+	}
+	return ""
 }
 
 func orWord(word string, check func(string) string) func(string) string {
