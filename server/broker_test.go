@@ -31,7 +31,7 @@ func testConfig(loops int) *config.Config {
 }
 
 // startBroker runs a broker for a test.
-func startBroker(t *testing.T, cfg *config.Config) *Broker {
+func startBroker(t testing.TB, cfg *config.Config) *Broker {
 	t.Helper()
 	b, err := New(cfg, store.NewMemory(cfg.Loops), slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
@@ -52,12 +52,12 @@ func startBroker(t *testing.T, cfg *config.Config) *Broker {
 
 // peer is a client that sends and reads packets of MQTT 5.
 type peer struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	r    *bufio.Reader
 }
 
-func connect(t *testing.T, b *Broker, id string) *peer {
+func connect(t testing.TB, b *Broker, id string) *peer {
 	t.Helper()
 	conn, err := net.Dial("tcp", b.Listeners()[0].Addr().String())
 	if err != nil {
