@@ -11,15 +11,20 @@ const acceptBatch = 128
 func (l *Loop) accept(a *acceptor) {
 	for range acceptBatch {
 		if !a.listener.reserve() {
-			a.pause()
-			return
+			// Said before the second try: whoever leaves in between is either
+			// seen by it or sees that somebody waits.
+			a.listener.awaited.Store(true)
+			if !a.listener.reserve() {
+				a.pause()
+				return
+			}
 		}
 		fd, sa, err := unix.Accept4(a.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		if err == nil {
 			l.admit(a.listener, fd, sa)
 			continue
 		}
-		a.listener.taken.Add(-1)
+		a.listener.unreserve()
 		switch err {
 		case unix.EAGAIN:
 			return
@@ -57,7 +62,7 @@ func (l *Loop) admit(li *Listener, fd int, sa unix.Sockaddr) {
 	c := l.reactor.table.at(fd)
 	if c == nil || l.reactor.stopping.Load() {
 		unix.Close(fd)
-		li.taken.Add(-1)
+		li.unreserve()
 		return
 	}
 	c.generation.Load() // orders what follows after the last use by another loop

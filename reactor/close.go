@@ -15,6 +15,10 @@ func (l *Loop) drained(c *Conn) {
 		}
 		return
 	}
+	if c.flags&flagPeerShut != 0 {
+		c.Close(nil)
+		return
+	}
 	c.flags |= flagShut
 	if err := unix.Shutdown(int(c.fd), unix.SHUT_WR); err != nil {
 		c.Close(c.out.cause)

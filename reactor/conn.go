@@ -45,13 +45,14 @@ const (
 type connFlags uint8
 
 const (
-	flagDirty  connFlags = 1 << iota // in Loop.dirty
-	flagPaused                       // the handler does not want to read
-	flagFull                         // Full was seen; Writable is owed
-	flagStuck                        // in Loop.stuck
-	flagResume                       // in Loop.resumed
-	flagOpened                       // Opened was called, so Closed is owed
-	flagShut                         // our direction is shut down
+	flagDirty    connFlags = 1 << iota // in Loop.dirty
+	flagPaused                         // the handler does not want to read
+	flagFull                           // Full was seen; Writable is owed
+	flagStuck                          // in Loop.stuck
+	flagResume                         // in Loop.resumed
+	flagOpened                         // Opened was called, so Closed is owed
+	flagShut                           // our direction is shut down
+	flagPeerShut                       // the peer's was shut down while draining
 )
 
 type interest uint8

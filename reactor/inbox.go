@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -22,18 +23,26 @@ const inboxKept = 8192
 
 type drainer interface{ drainAll() }
 
-// NewInbox makes an inbox of a loop. It must be made before the loop runs.
-// drain must not keep the slice.
+// NewInbox makes an inbox of a loop. drain must not keep the slice. Any
+// goroutine.
 func NewInbox[T any](l *Loop, drain func([]T)) *Inbox[T] {
 	b := &Inbox[T]{loop: l, drain: drain}
 	l.inboxMu.Lock()
-	l.inboxes = append(l.inboxes, b)
-	l.inboxMu.Unlock()
+	defer l.inboxMu.Unlock()
+	var list []drainer
+	if old := l.inboxes.Load(); old != nil {
+		list = slices.Clone(*old)
+	}
+	list = append(list, b)
+	l.inboxes.Store(&list)
 	return b
 }
 
-// Put adds an item. Any goroutine.
+// Put adds an item. A loop that has ended takes none. Any goroutine.
 func (b *Inbox[T]) Put(v T) {
+	if b.loop.ended.Load() {
+		return
+	}
 	b.mu.Lock()
 	b.in = append(b.in, v)
 	n := len(b.in)
@@ -46,7 +55,7 @@ func (b *Inbox[T]) Put(v T) {
 
 // PutAll adds items. Any goroutine.
 func (b *Inbox[T]) PutAll(vs []T) {
-	if len(vs) == 0 {
+	if len(vs) == 0 || b.loop.ended.Load() {
 		return
 	}
 	b.mu.Lock()

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/panjf2000/gnet/v2/pkg/socket"
@@ -35,6 +34,7 @@ type Listener struct {
 	addr      net.Addr
 	active    atomic.Int64
 	taken     atomic.Int64 // active and those being accepted
+	awaited   atomic.Bool  // an acceptor waits for a place
 	total     atomic.Uint64
 	suspended atomic.Bool
 	closed    atomic.Bool
@@ -78,7 +78,7 @@ func (li *Listener) each(f func(*acceptor)) {
 // left tells that a connection of the listener has ended.
 func (li *Listener) left() {
 	li.active.Add(-1)
-	li.taken.Add(-1)
+	li.unreserve()
 }
 
 func (li *Listener) full() bool {
@@ -89,11 +89,24 @@ func (li *Listener) full() bool {
 // reserve counts a connection that is about to be accepted; loops accept at
 // the same time.
 func (li *Listener) reserve() bool {
-	if m := li.options.MaxConnections; li.taken.Add(1) > int64(m) && m > 0 {
-		li.taken.Add(-1)
-		return false
+	m := int64(li.options.MaxConnections)
+	for {
+		n := li.taken.Load()
+		if m > 0 && n >= m {
+			return false
+		}
+		if li.taken.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
-	return true
+}
+
+// unreserve gives a place back, to an acceptor that waits for one.
+func (li *Listener) unreserve() {
+	li.taken.Add(-1)
+	if li.awaited.Load() && li.awaited.Swap(false) {
+		li.each((*acceptor).resume)
+	}
 }
 
 // Listen opens a listener. The loops must run.
@@ -204,13 +217,18 @@ func closeAll(fds []int) {
 	}
 }
 
-// removeStale removes a socket file that nobody listens on any more.
+// removeStale removes a socket file that nobody listens on any more. Only a
+// refusal says so: a listener that is merely busy answers differently.
 func removeStale(path string) {
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		c.Close()
+	if st, err := os.Lstat(path); err != nil || st.Mode()&os.ModeSocket == 0 {
 		return
 	}
-	if st, err := os.Lstat(path); err == nil && st.Mode()&os.ModeSocket != 0 {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	if unix.Connect(fd, &unix.SockaddrUnix{Name: path}) == unix.ECONNREFUSED {
 		os.Remove(path)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	gneterrors "github.com/panjf2000/gnet/v2/pkg/errors"
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/panjf2000/gnet/v2/pkg/queue"
+	"github.com/valyala/bytebufferpool"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,11 +35,13 @@ type Loop struct {
 	bell    int         // eventfd, see endTurn
 	turns   int         // ends of a turn since the latest event
 	rung    atomic.Bool // any goroutine: a turn's end is asked for
+	ended   atomic.Bool // any goroutine: the loop takes nothing any more
+	waking  sync.Mutex  // held while the poller is woken or closed
 	control *Inbox[func()]
 	arrived *Inbox[*Conn]
 
-	inboxMu sync.Mutex // guards inboxes while the loop is being set up
-	inboxes []drainer
+	inboxMu sync.Mutex                // guards changes of inboxes
+	inboxes atomic.Pointer[[]drainer] // a new list with each change
 
 	quarter uint32        // quarter seconds since the loop runs
 	now     atomic.Uint32 // loop clock in seconds; written by the loop
@@ -151,6 +155,11 @@ func (l *Loop) Ring() {
 }
 
 func (l *Loop) trigger() {
+	l.waking.Lock()
+	defer l.waking.Unlock()
+	if l.ended.Load() { // the descriptors may be somebody else's by now
+		return
+	}
 	if err := l.poller.Trigger(queue.HighPriority, l.endTurn, nil); err != nil {
 		l.reactor.cfg.Log.Error("loop cannot be woken", "loop", l.index, "cause", err.Error())
 	}
@@ -163,7 +172,9 @@ func (l *Loop) run() {
 		l.reactor.cfg.Log.Error("loop has ended", "loop", l.index, "cause", fmt.Sprint(err))
 	}
 	l.cutAll()
-	l.rung.Store(true) // nobody is to wake a loop whose descriptors are closed
+	l.waking.Lock()
+	l.ended.Store(true)
+	l.waking.Unlock()
 }
 
 // event handles one ready descriptor.
@@ -216,7 +227,7 @@ func (l *Loop) endTurn(any) error {
 	// this loop before them has been handled: a client may come because
 	// somebody's message for it was acknowledged.
 	arrived := l.arrived.take()
-	for _, b := range l.inboxes {
+	for _, b := range *l.inboxes.Load() {
 		if b != drainer(l.arrived) {
 			b.drainAll()
 		}
@@ -297,6 +308,11 @@ func (l *Loop) readOnce(c *Conn) bool {
 	l.stats.reads.inc()
 	switch {
 	case n > 0:
+	case n == 0 && err == nil && c.state == stateDraining && c.flags&flagShut == 0:
+		// The peer has ended its direction only and may still take our output.
+		c.flags |= flagPeerShut
+		c.watch(c.interest &^ watchRead)
+		return false
 	case n == 0 && err == nil:
 		c.Close(io.EOF)
 		return false
@@ -360,6 +376,13 @@ func (l *Loop) keep(c *Conn, rest []byte) {
 	}
 	if len(c.in.B) > 0 && cap(c.in.B) >= largeRest && &rest[0] == &c.in.B[:1][0] {
 		c.in.B = rest
+		return
+	}
+	if cap(c.in.B) > largeRest && len(rest) < cap(c.in.B)/4 {
+		// The memory of a large packet does not stay for a small rest.
+		small := &bytebufferpool.ByteBuffer{B: slices.Clone(rest)}
+		c.dropInput()
+		c.in = small
 		return
 	}
 	c.in.B = append(c.in.B[:0], rest...)

@@ -100,6 +100,10 @@ const (
 	defaultLobby     = 4096
 	defaultHighWater = 256 << 10
 	defaultSend      = 30 * time.Second
+	defaultConnect   = 10 * time.Second
+
+	// stopGrace is how long Stop waits for the loops once connections are cut.
+	stopGrace = 2 * time.Second
 )
 
 // New makes a reactor whose loops do not run yet.
@@ -115,6 +119,12 @@ func New(cfg Config) (*Reactor, error) {
 	}
 	if cfg.SendTimeout <= 0 {
 		cfg.SendTimeout = defaultSend
+	}
+	if cfg.ConnectTimeout == nil {
+		cfg.ConnectTimeout = func() time.Duration { return defaultConnect }
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
 	}
 	r := &Reactor{cfg: cfg, start: time.Now(), lobby: max(1, cfg.LobbySize/cfg.Loops)}
 	for i := range cfg.Loops {
@@ -154,7 +164,8 @@ func (r *Reactor) Start() {
 
 // Stop closes the listeners, lets every connection send what is pending, closes
 // it, and ends the loops. When ctx ends first, connections are cut. It returns
-// when the loops have ended.
+// when the loops have ended; a handler that does not return is given up soon
+// after ctx, and what it uses is left alone.
 func (r *Reactor) Stop(ctx context.Context) error {
 	var err error
 	r.stopOnce.Do(func() {
@@ -167,7 +178,9 @@ func (r *Reactor) Stop(ctx context.Context) error {
 		}
 		r.stopping.Store(true)
 		if r.started {
-			err = r.endLoops(ctx)
+			if err = r.endLoops(ctx); errors.Is(err, errStuck) {
+				return
+			}
 		}
 		r.endArrivals()
 		for _, l := range r.loops {
@@ -176,6 +189,8 @@ func (r *Reactor) Stop(ctx context.Context) error {
 	})
 	return err
 }
+
+var errStuck = errors.New("a handler does not return")
 
 func (r *Reactor) endLoops(ctx context.Context) error {
 	for _, l := range r.loops {
@@ -191,7 +206,11 @@ func (r *Reactor) endLoops(ctx context.Context) error {
 	for _, l := range r.loops {
 		l.Post(func() { l.exit = true })
 	}
-	<-done
+	select {
+	case <-done:
+	case <-time.After(stopGrace):
+		return fmt.Errorf("cannot end the loops: %w", errStuck)
+	}
 	return errors.Join(errors.New("connections were cut"), ctx.Err())
 }
 

@@ -7,6 +7,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -122,13 +123,14 @@ func (b *Broker) Stop(ctx context.Context) error {
 	case <-done:
 	case <-ctx.Done():
 	}
-	if err := b.reactor.Stop(ctx); err != nil {
-		return fmt.Errorf("cannot stop the loops: %w", err)
+	err := b.reactor.Stop(ctx)
+	if err != nil {
+		err = fmt.Errorf("cannot stop the loops: %w", err)
 	}
-	if err := b.store.Close(); err != nil {
-		return fmt.Errorf("cannot close the store: %w", err)
+	if e := b.store.Close(); e != nil {
+		err = errors.Join(err, fmt.Errorf("cannot close the store: %w", e))
 	}
-	return nil
+	return err
 }
 
 var errShutdown = &codec.Error{Code: codec.ServerShuttingDown, Text: "server shuts down"}
