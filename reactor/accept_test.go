@@ -1,207 +1,290 @@
 package reactor
 
 import (
-	"context"
+	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// TestMaxConnections leaves connections beyond the limit in the backlog until
-// one leaves.
 func TestMaxConnections(t *testing.T) {
-	b := new(bench).start(t, Config{}, ListenOptions{MaxConnections: 2})
-	first, second, third := b.dial(t), b.dial(t), b.dial(t)
-	for _, c := range []net.Conn{first, second} {
-		send(t, c, hello(0), frameOf(nil))
-		expect(t, c, frameOf(nil))
+	t.Parallel()
+	for _, loops := range []int{1, 4} {
+		t.Run(strconv.Itoa(loops), func(t *testing.T) {
+			w := start(t, loops, hooks{}, func(_ *Config, o *ListenOptions) { o.MaxConnections = 5 })
+			var wg sync.WaitGroup
+			for i := range 20 { // more than fit, at the same time
+				wg.Add(1)
+				go func() {
+					defer wg.Done()
+					c := w.dialQuietly()
+					if c == nil {
+						return
+					}
+					defer c.Close()
+					_, _ = c.Write(hello(i))
+					if _, err := io.ReadFull(c, make([]byte, 3)); err != nil {
+						t.Error(err)
+					}
+					if n := w.listener.Active(); n > 5 {
+						t.Errorf("%d connections are active", n)
+					}
+				}()
+			}
+			wg.Wait()
+			if n := w.listener.Total(); n != 20 {
+				t.Errorf("%d were accepted", n)
+			}
+		})
 	}
-	send(t, third, hello(0), frameOf(nil))
-	third.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-	if _, err := third.Read(make([]byte, 1)); err == nil || b.li.Active() != 2 {
-		t.Fatalf("the third one got in: %v, %d active", err, b.li.Active())
-	}
-	third.SetReadDeadline(time.Now().Add(10 * time.Second))
-	first.Close()
-	expect(t, third, frameOf(nil))
 }
 
-func TestSuspend(t *testing.T) {
-	b := new(bench).start(t, Config{Loops: 2}, ListenOptions{})
-	before := b.dial(t)
-	send(t, before, hello(0), frameOf(nil))
-	expect(t, before, frameOf(nil))
-	b.li.Suspend()
-	on(b.r.loops[0], func() {})
-	on(b.r.loops[1], func() {})
-	late := b.dial(t)
-	send(t, late, hello(0), frameOf(nil))
-	late.SetReadDeadline(time.Now().Add(400 * time.Millisecond))
-	if _, err := late.Read(make([]byte, 1)); err == nil {
-		t.Fatal("a suspended listener accepts")
+// Loops that accept at the same time do not exceed the limit.
+func TestMaxConnectionsOfLoopsAtOnce(t *testing.T) {
+	w := start(t, 4, hooks{}, nil)
+	for range 30 {
+		li, err := w.reactor.Listen(ListenOptions{Name: "test", Network: "tcp", Address: "127.0.0.1:0", MaxConnections: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		li.Suspend()
+		for i := range w.reactor.loops {
+			w.on(i, func() {})
+		}
+		var cs []net.Conn
+		for range 16 {
+			c, err := dial(li.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			cs = append(cs, c)
+		}
+		li.Resume()
+		w.eventually("as many as there may be", func() bool { return li.Total() >= 3 })
+		for i := range w.reactor.loops {
+			w.on(i, func() {})
+			w.on(i, func() {})
+		}
+		if n := li.Total(); n != 3 {
+			t.Errorf("%d were accepted", n)
+		}
+		li.Close()
+		for _, c := range cs {
+			c.Close()
+		}
 	}
-	send(t, before, frameOf(nil))
-	expect(t, before, frameOf(nil))
-	b.li.Resume()
-	late.SetReadDeadline(time.Now().Add(10 * time.Second))
-	expect(t, late, frameOf(nil))
-	b.li.Close()
-	if c, err := net.Dial("tcp", b.li.Addr().String()); err == nil {
-		c.Close()
-		t.Error("a closed listener accepts")
+}
+
+func TestBacklogWaitsForAPlace(t *testing.T) {
+	w := start(t, 1, hooks{}, func(_ *Config, o *ListenOptions) { o.MaxConnections = 2 })
+	a, b := w.connect(0), w.connect(0)
+	c := w.dial()
+	c.send(hello(0))
+	w.handlers[0].idle(t)
+	if n := w.listener.Total(); n != 2 {
+		t.Fatalf("%d were accepted", n)
 	}
-	send(t, late, frameOf(nil))
-	expect(t, late, frameOf(nil))
+	b.send([]byte("b"))
+	b.expect([]byte("b"))
+	a.Close()
+	c.expect(hello(0))
+	if n := w.listener.Active(); n != 2 {
+		t.Errorf("%d are active", n)
+	}
+}
+
+func TestSuspendAndResume(t *testing.T) {
+	for _, loops := range []int{1, 4} {
+		t.Run(strconv.Itoa(loops), func(t *testing.T) {
+			w := start(t, loops, hooks{}, nil)
+			old := w.connect(0)
+			w.listener.Suspend()
+			w.listener.Suspend()
+			for i := range loops {
+				w.on(i, func() {})
+			}
+			c := w.dial()
+			c.send(hello(0))
+			w.handlers[0].idle(t) // the tick must not resume
+			old.send([]byte("still here"))
+			old.expect([]byte("still here"))
+			if n := w.listener.Total(); n != 1 {
+				t.Errorf("%d were accepted", n)
+			}
+			w.listener.Resume()
+			c.expect(hello(0))
+			w.listener.Close()
+			w.listener.Close()
+			w.listener.Resume() // does nothing any more
+			if c, err := dial(w.listener.Addr()); err == nil {
+				c.Close()
+				t.Error("a closed listener accepts")
+			}
+			old.send([]byte("and here"))
+			old.expect([]byte("and here"))
+			if n := len(w.reactor.listeners); n != 0 {
+				t.Errorf("%d listeners are remembered", n)
+			}
+		})
+	}
+}
+
+func TestListenersComeAndGo(t *testing.T) {
+	w := start(t, 2, hooks{}, nil)
+	before := descriptors(t)
+	for i := range 20 {
+		li, err := w.reactor.Listen(ListenOptions{Name: "more", Network: "tcp", Address: "127.0.0.1:0", Tag: i})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.talk(li.Addr().String())
+		if li.Options().Tag != i || li.Total() != 1 {
+			t.Error("the listener is not described")
+		}
+		li.Close()
+	}
+	w.eventually("no descriptor is left", func() bool { return descriptors(t) == before })
+}
+
+// talk makes a connection to an address and ends it.
+func (w *world) talk(address string) {
+	w.Helper()
+	c, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		w.Error(err)
+		return
+	}
+	_ = c.SetDeadline(time.Now().Add(patience))
+	x := &client{TB: w.TB, Conn: c}
+	x.send(hello(1))
+	x.expect(hello(1))
+	c.Close()
 }
 
 func TestAddressInUse(t *testing.T) {
+	for _, loops := range [][2]int{{1, 1}, {1, 4}, {4, 1}, {4, 4}} {
+		w := start(t, loops[0], hooks{}, nil)
+		other := start(t, loops[1], hooks{}, nil)
+		_, err := other.reactor.Listen(ListenOptions{Network: "tcp", Address: w.listener.Addr().String()})
+		if err == nil || !strings.Contains(err.Error(), "address already in use") || strings.Count(err.Error(), "cannot listen") != 1 {
+			t.Errorf("%v loops: %v", loops, err)
+		}
+		w.connect(0)
+		other.connect(0)
+	}
+}
+
+func TestListenFails(t *testing.T) {
+	w := start(t, 2, hooks{}, nil)
+	before := descriptors(t)
+	for _, o := range []ListenOptions{
+		{Network: "tcp", Address: "127.0.0.1"},
+		{Network: "tcp", Address: "192.0.2.1:0"},
+		{Network: "carrier pigeon", Address: "127.0.0.1:0"},
+		{Network: "unix", Address: filepath.Join(t.TempDir(), "no", "such", "directory")},
+	} {
+		if li, err := w.reactor.Listen(o); err == nil {
+			li.Close()
+			t.Errorf("%v: no error", o)
+		}
+	}
+	if n := descriptors(t); n != before {
+		t.Errorf("%d descriptors, %d before", n, before)
+	}
+}
+
+// Without a host a listener takes IPv4, whatever the number of loops.
+func TestEveryAddress(t *testing.T) {
 	for _, loops := range []int{1, 4} {
-		b := new(bench).start(t, Config{Loops: loops}, ListenOptions{})
-		other := new(bench).start(t, Config{Loops: 4}, ListenOptions{})
-		_, err := other.r.Listen(ListenOptions{Network: "tcp4", Address: b.li.Addr().String()})
-		if err == nil || !strings.Contains(err.Error(), "address already in use") {
-			t.Errorf("%d loops: %v", loops, err)
+		w := start(t, loops, hooks{}, func(_ *Config, o *ListenOptions) { o.Address = ":0" })
+		port := strconv.Itoa(w.listener.Addr().(*net.TCPAddr).Port)
+		if port == "0" {
+			t.Fatal("the port is not told")
 		}
-		if _, err := other.r.Listen(ListenOptions{Network: "tcp4", Address: "192.0.2.1:1"}); err == nil {
-			t.Error("listening on an address of somebody else works")
+		for range 8 { // all loops' sockets
+			w.talk("127.0.0.1:" + port)
 		}
+		if hasIPv6() {
+			w.talk("[::1]:" + port)
+		}
+	}
+}
+
+func hasIPv6() bool {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}
+
+func TestIPv6(t *testing.T) {
+	if !hasIPv6() {
+		t.Skip("no IPv6")
+	}
+	peer := make(chan string, 1)
+	w := start(t, 4, hooks{opened: func(_ *handler, c *Conn) { peer <- c.Peer().String() }}, func(_ *Config, o *ListenOptions) {
+		o.Network, o.Address = "tcp6", "[::1]:0"
+	})
+	c := w.connect(1)
+	if p := <-peer; p != c.LocalAddr().String() {
+		t.Errorf("the peer is %s", p)
 	}
 }
 
 func TestUnixSocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "mqtt.sock")
-	l, err := net.Listen("unix", path)
+	path := filepath.Join(t.TempDir(), "socket")
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	l.Close() // leaves its file behind
-	b := new(bench).start(t, Config{Loops: 2}, ListenOptions{Network: "unix", Address: path})
-	c := b.dial(t)
-	send(t, c, hello(1), frameOf(nil))
-	expect(t, c, frameOf(nil))
-	b.li.Close()
-	if _, err := os.Stat(path); err == nil {
-		t.Error("the socket's file is left behind")
-	}
-}
-
-func TestIPv6(t *testing.T) {
-	if l, err := net.Listen("tcp6", "[::1]:0"); err != nil {
-		t.Skipf("this host has no IPv6 on loopback: %v", err)
-	} else {
-		l.Close()
-	}
-	b := new(bench)
-	peer := make(chan string, 1)
-	b.opened = func(c *Conn) { peer <- c.Peer().String() }
-	b.start(t, Config{Loops: 2}, ListenOptions{Network: "tcp6", Address: "[::1]:0"})
-	c := b.dial(t)
-	send(t, c, hello(1), frameOf(nil))
-	expect(t, c, frameOf(nil))
-	if got := <-peer; got != c.LocalAddr().String() {
-		t.Errorf("peer %s, want %s", got, c.LocalAddr())
-	}
-}
-
-// TestDescriptors runs the reactor in a process of its own that may open few
-// files. When it has none left, its connections go on, and new ones get in as
-// soon as there is room.
-func TestDescriptors(t *testing.T) {
-	if os.Getenv("REACTOR_FEW_FILES") == "" {
-		cmd := exec.Command(os.Args[0], "-test.run", "^TestDescriptors$", "-test.v")
-		cmd.Env = append(os.Environ(), "REACTOR_FEW_FILES=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
+	stale.SetUnlinkOnClose(false)
+	stale.Close() // leaves the file
+	w := start(t, 2, hooks{opened: func(_ *handler, c *Conn) {
+		if c.Peer().IsValid() {
+			t.Error("a unix socket has no peer address")
 		}
-		return
+	}}, func(_ *Config, o *ListenOptions) { o.Network, o.Address = "unix", path })
+	for loop := range 2 {
+		c := w.connect(loop)
+		c.send([]byte("hello"))
+		c.expect([]byte("hello"))
 	}
-	b := new(bench).start(t, Config{Loops: 2}, ListenOptions{})
-	good := b.dial(t)
-	send(t, good, hello(0), frameOf(nil))
-	expect(t, good, frameOf(nil))
-	// Sockets of this side are opened before the limit falls.
-	var waiting []int
-	for range 60 {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		waiting = append(waiting, fd)
+	_, err = w.reactor.Listen(ListenOptions{Network: "unix", Address: path})
+	if err == nil || !strings.Contains(err.Error(), "address already in use") || strings.Count(err.Error(), "cannot listen") != 1 {
+		t.Errorf("second listener: %v", err)
 	}
-	limit := unix.Rlimit{Cur: uint64(waiting[len(waiting)-1] + 20), Max: uint64(waiting[len(waiting)-1] + 20)}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+	w.listener.Close()
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the file is left: %v", err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	port := b.li.Addr().(*net.TCPAddr).Port
-	for _, fd := range waiting {
-		if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: port}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	until(t, "descriptors run out", func() bool { return b.r.Stats().AcceptErrors > 0 })
-	send(t, good, frameOf([]byte("going on")))
-	expect(t, good, frameOf([]byte("going on")))
-	for _, fd := range waiting[:len(waiting)-1] {
-		unix.Close(fd)
-	}
-	last := waiting[len(waiting)-1]
-	if _, err := unix.Write(last, append(hello(0), frameOf(nil)...)); err != nil {
-		t.Fatal(err)
-	}
-	unix.SetsockoptTimeval(last, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 10})
-	if n, err := unix.Read(last, make([]byte, 5)); n != 5 || err != nil {
-		t.Fatalf("the last one gets nothing: %d, %v", n, err)
+	if _, err = w.reactor.Listen(ListenOptions{Network: "unix", Address: path}); err == nil {
+		t.Error("a file that is no socket was replaced")
 	}
 }
 
-// TestStopLeavesNothing looks for descriptors that a stopped reactor left
-// open.
-func TestStopLeavesNothing(t *testing.T) {
-	count := func() int {
-		d, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(d)
+// Connections spread over the loops' sockets and find their homes.
+func TestPortZeroWithLoops(t *testing.T) {
+	w := start(t, 4, hooks{}, nil)
+	for i := range 40 {
+		w.connect(i)
 	}
-	before := count()
-	for range 3 {
-		b := &bench{}
-		t.Run("", func(t *testing.T) {
-			b.start(t, Config{Loops: 3}, ListenOptions{})
-			for i := range 30 {
-				c := b.dial(t)
-				if i%3 > 0 {
-					send(t, c, hello(byte(i)), frameOf(nil))
-				}
-				if i%3 > 1 {
-					expect(t, c, frameOf(nil))
-				}
-			}
-		})
-		if err := b.r.Stop(context.Background()); err != nil {
-			t.Errorf("second Stop: %v", err)
+	accepted := 0
+	for _, l := range w.reactor.loops {
+		if l.stats.accepted.n.Load() > 0 {
+			accepted++
 		}
 	}
-	until(t, "all descriptors are closed", func() bool { return count() <= before })
-}
-
-// TestStopFlushes sends what is pending before the end.
-func TestStopFlushes(t *testing.T) {
-	b := &bench{}
-	b.frame = func(c *Conn, _ []byte) { c.Output().B = append(c.Output().B, make([]byte, 4<<20)...) }
-	b.start(t, Config{}, ListenOptions{})
-	c := b.dial(t)
-	send(t, c, hello(0), frameOf(nil))
-	expect(t, c, make([]byte, 100))
-	go b.r.Stop(context.Background())
-	expect(t, c, make([]byte, 4<<20-100))
-	expectEnd(t, c)
+	if accepted < 2 {
+		t.Errorf("%d loops have accepted", accepted)
+	}
 }

@@ -211,7 +211,9 @@ func (c *Conn) Close(err error) {
 }
 
 // CloseAfterFlush sends what is pending, waits for the peer to close its side
-// and ends the connection, at latest after d. Nothing more is read.
+// and ends the connection, at latest after d. Nothing more is handed over. A nil
+// err stands for an end that the peer asked for: then its side is not waited
+// for.
 func (c *Conn) CloseAfterFlush(err error, d time.Duration) {
 	if c.state != stateOpen && c.state != stateLobby {
 		return

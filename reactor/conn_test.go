@@ -5,274 +5,572 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"vernemq/codec"
 )
 
-func forLoops(t *testing.T, f func(t *testing.T, loops int)) {
-	for _, n := range []int{1, 2, 4} {
-		t.Run(fmt.Sprint(n), func(t *testing.T) { f(t, n) })
-	}
-}
-
-// TestEcho sends frames byte by byte and many in one write, from connections
-// whose home is every loop.
-func TestEcho(t *testing.T) {
-	forLoops(t, func(t *testing.T, loops int) {
-		b := new(bench).start(t, Config{Loops: loops}, ListenOptions{})
-		for home := range byte(loops * 2) {
-			c := b.dial(t)
-			all := append(hello(home), frameOf([]byte("first"))...)
-			for i := range all {
-				send(t, c, all[i:i+1])
+// packets is a Data that takes whole packets only and gives them to f until
+// that returns false.
+func packets(f func(h *handler, c *Conn, p []byte) bool) func(*handler, *Conn, []byte) (int, int) {
+	return func(h *handler, c *Conn, in []byte) (n, need int) {
+		for n < len(in) {
+			_, size, need, err := codec.Cut(in[n:], 0)
+			if err != nil {
+				c.Close(err)
+				return len(in), 0
 			}
-			expect(t, c, frameOf([]byte("first")))
-			many := bytes.Repeat(frameOf([]byte("many")), 5000)
-			go c.Write(many)
-			expect(t, c, many)
-		}
-	})
-}
-
-func TestThousand(t *testing.T) {
-	forLoops(t, func(t *testing.T, loops int) {
-		b := new(bench).start(t, Config{Loops: loops}, ListenOptions{})
-		var all []net.Conn
-		for i := range 1000 {
-			c := b.dial(t)
-			send(t, c, hello(byte(i)), frameOf([]byte{byte(i)}))
-			all = append(all, c)
-		}
-		for i, c := range all {
-			expect(t, c, frameOf([]byte{byte(i)}))
-		}
-		if n := b.li.Active(); n != 1000 {
-			t.Errorf("%d connections are active", n)
-		}
-		for _, c := range all {
-			c.Close()
-		}
-		until(t, "all are closed", func() bool { return b.closes.Load() == 1000 && b.li.Active() == 0 })
-		if n := b.li.Total(); n != 1000 {
-			t.Errorf("%d connections in all", n)
-		}
-	})
-}
-
-// TestLargeFrame sends frames that are larger than every buffer, and one that
-// claims to be but is not: memory follows what has arrived.
-func TestLargeFrame(t *testing.T) {
-	var large atomic.Int64
-	b := &bench{}
-	b.data = func(c *Conn, in []byte) (int, int) {
-		large.Store(max(large.Load(), int64(cap(in))))
-		return (&echoHandler{c.loop, &bench{r: b.r, t: t}}).Data(c, in)
-	}
-	b.start(t, Config{}, ListenOptions{})
-	c := b.dial(t)
-	body := bytes.Repeat([]byte("0123456789abcdef"), 3<<20/16)
-	for range 2 {
-		go c.Write(append(hello(0), frameOf(body)...))
-		expect(t, c, frameOf(body))
-	}
-	if n := large.Load(); n > 16<<20 {
-		t.Errorf("a buffer of %d bytes for a frame of %d", n, len(body))
-	}
-	claim := b.dial(t)
-	large.Store(0)
-	send(t, claim, hello(0), []byte{0x30, 0x0f, 0xff, 0xff, 0xff}, make([]byte, 1000))
-	until(t, "the bytes have come", func() bool { return large.Load() > 0 })
-	if n := large.Load(); n > 1<<20 {
-		t.Errorf("a buffer of %d bytes because of a claim", n)
-	}
-}
-
-// TestPause stops reading in the middle of a stream and goes on: nothing is
-// lost, and the loop rests meanwhile.
-func TestPause(t *testing.T) {
-	forLoops(t, func(t *testing.T, loops int) {
-		b := &bench{}
-		var paused atomic.Pointer[Conn]
-		count := 0
-		b.frame = func(c *Conn, body []byte) {
-			out := c.Output()
-			out.B = append(out.B, frameOf(body)...)
-			if count++; count == 700 {
-				c.PauseRead()
-				paused.Store(c)
+			if size == 0 {
+				return n, need
+			}
+			n += size
+			if !f(h, c, in[n-size:n]) {
+				return n, 0
 			}
 		}
-		b.start(t, Config{Loops: loops}, ListenOptions{})
-		c := b.dial(t)
-		var all []byte
-		for i := range 2000 {
-			all = append(all, frameOf(fmt.Appendf(nil, "%d", i))...)
-		}
-		go c.Write(append(hello(byte(loops-1)), all...))
-		until(t, "reading is paused", func() bool { return paused.Load() != nil })
-		reads := b.r.Stats().Reads
-		time.Sleep(300 * time.Millisecond) // long enough for a loop that spins to show
-		if n := b.r.Stats().Reads - reads; n > 2 {
-			t.Errorf("%d reads while paused", n)
-		}
-		b.r.loops[loops-1].Post(func() { paused.Load().ResumeRead() })
-		expect(t, c, all)
-	})
+		return n, 0
+	}
 }
 
-// TestCloseKinds ends connections in every way: Closed comes once, with the
-// cause.
-func TestCloseKinds(t *testing.T) {
-	cause := errors.New("the cause")
-	for name, end := range map[string]func(c *Conn){
-		"close":       func(c *Conn) { c.Close(cause) },
-		"close twice": func(c *Conn) { c.Close(cause); c.Close(nil); c.CloseAfterFlush(nil, time.Second) },
-		"flush": func(c *Conn) {
-			c.Output().B = append(c.Output().B, "last words"...)
-			c.CloseAfterFlush(cause, time.Second)
-		},
-		"flush then close": func(c *Conn) { c.CloseAfterFlush(cause, time.Second); c.Close(nil) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := &bench{}
-			b.frame = func(c *Conn, _ []byte) { end(c) }
-			b.start(t, Config{Loops: 2}, ListenOptions{})
-			c := b.dial(t)
-			send(t, c, hello(1), frameOf(nil))
-			if name == "flush" {
-				expect(t, c, []byte("last words"))
+func echo(_ *handler, c *Conn, p []byte) bool {
+	out := c.Output()
+	out.B = append(out.B, p...)
+	return true
+}
+
+func TestPacketsInEveryPortion(t *testing.T) {
+	for _, loops := range []int{1, 2, 4} {
+		t.Run(fmt.Sprint(loops, " loops"), func(t *testing.T) {
+			w := start(t, loops, hooks{data: packets(echo)}, nil)
+			var few, all []byte
+			for i := range 300 {
+				if i == 60 {
+					few = bytes.Clone(all)
+				}
+				all = append(all, packet(0x30, pattern(i)...)...)
 			}
-			expectEnd(t, c)
-			c.Close()
-			until(t, "it is closed", func() bool { return b.closes.Load() == 1 })
-			if b.causes[0] != cause {
-				t.Errorf("cause %v", b.causes[0])
+			many := bytes.Repeat(all, 20)
+			var wg sync.WaitGroup
+			for i, x := range []struct {
+				portion int
+				data    []byte
+			}{{1, few}, {2, few}, {3, few}, {7, few}, {1000, all}, {5000, all}, {len(all), many}, {len(many), many}} {
+				c := w.connect(i)
+				wg.Add(2)
+				go func() {
+					defer wg.Done()
+					for b := x.data; len(b) > 0; b = b[min(x.portion, len(b)):] {
+						if _, err := c.Write(b[:min(x.portion, len(b))]); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				}()
+				go func() {
+					defer wg.Done()
+					got := make([]byte, len(x.data))
+					if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, x.data) {
+						t.Errorf("portions of %d: echo is wrong, %v", x.portion, err)
+					}
+				}()
 			}
+			wg.Wait()
 		})
 	}
-	t.Run("peer", func(t *testing.T) {
-		b := new(bench).start(t, Config{}, ListenOptions{})
-		c := b.dial(t)
-		send(t, c, hello(0), frameOf(nil))
-		expect(t, c, frameOf(nil))
-		c.Close()
-		until(t, "it is closed", func() bool { return b.closes.Load() == 1 })
-		if !errors.Is(b.causes[0], io.EOF) {
-			t.Errorf("cause %v", b.causes[0])
+}
+
+func TestThousandConnections(t *testing.T) {
+	for _, loops := range []int{1, 4} {
+		t.Run(fmt.Sprint(loops, " loops"), func(t *testing.T) {
+			w := start(t, loops, hooks{data: packets(echo)}, nil)
+			var cs [1000]*client
+			for i := range cs {
+				cs[i] = w.dial()
+			}
+			for i, c := range cs {
+				c.send(append(hello(i), packet(0x30, byte(i), byte(i>>8))...))
+			}
+			for i, c := range cs {
+				c.expect(append(hello(i), packet(0x30, byte(i), byte(i>>8))...))
+			}
+			if n := w.listener.Active(); n != 1000 {
+				t.Errorf("%d are active", n)
+			}
+			for i := range loops {
+				w.on(i, func() {
+					if n := w.reactor.Loops()[i].conns; n != 1000/loops {
+						t.Errorf("loop %d has %d", i, n)
+					}
+				})
+			}
+			for _, c := range cs {
+				c.Close()
+			}
+			w.eventually("all have gone", func() bool { return w.listener.Active() == 0 })
+		})
+	}
+}
+
+func TestPeerAndUser(t *testing.T) {
+	w := start(t, 2, hooks{opened: func(h *handler, c *Conn) {
+		c.User().(*life).mine = c.Peer().String()
+		if c.Listener().Options().Name != "test" || c.LastSeen() == 0 || c.FD() <= 0 {
+			h.world.Error("the connection is not described")
+		}
+	}, data: func(_ *handler, c *Conn, in []byte) (int, int) {
+		out := c.Output()
+		out.B = append(out.B, c.User().(*life).mine.(string)...)
+		return len(in), 0
+	}}, nil)
+	for loop := range 2 {
+		c := w.dial()
+		c.send(hello(loop))
+		c.expect([]byte(c.LocalAddr().String()))
+	}
+}
+
+// resumeLater resumes a connection unless it has ended by then.
+func resumeLater(h *handler, c *Conn) {
+	generation := c.Generation()
+	h.loop.Post(func() {
+		if c.Generation() == generation {
+			c.ResumeRead()
 		}
 	})
-	t.Run("reset", func(t *testing.T) {
-		b := new(bench).start(t, Config{}, ListenOptions{})
-		c := b.dial(t)
-		send(t, c, hello(0), frameOf(nil))
-		expect(t, c, frameOf(nil))
-		c.(*net.TCPConn).SetLinger(0)
-		c.Close()
-		until(t, "it is closed", func() bool { return b.closes.Load() == 1 })
+}
+
+// A handler that pauses after each packet sees all of them in order.
+func TestPauseLosesNothing(t *testing.T) {
+	const total = 400
+	w := start(t, 2, hooks{data: packets(func(h *handler, c *Conn, p []byte) bool {
+		echo(h, c, p)
+		c.PauseRead()
+		switch p[len(p)-1] % 3 {
+		case 0: // at once
+			c.ResumeRead()
+		case 1: // in this turn or the next
+			resumeLater(h, c)
+		default:
+			go resumeLater(h, c)
+		}
+		return false
+	})}, nil)
+	var all []byte
+	for i := range total {
+		all = append(all, packet(0x30, append(pattern(i*7), byte(i))...)...)
+	}
+	for loop := range 2 {
+		c := w.connect(loop)
+		c.send(all)
+		c.expect(all)
+	}
+}
+
+// Bytes that are left when Data pauses and resumes are not forgotten.
+func TestPauseAndResumeInData(t *testing.T) {
+	w := start(t, 2, hooks{data: packets(func(h *handler, c *Conn, p []byte) bool {
+		echo(h, c, p)
+		c.PauseRead()
+		c.ResumeRead()
+		return false
+	})}, nil)
+	for loop := range 2 {
+		c := w.dial()
+		all := append(hello(loop), bytes.Repeat([]byte{0xc0, 0}, 100)...)
+		c.send(all)
+		c.expect(all)
+	}
+}
+
+func TestPausedConnectionRests(t *testing.T) {
+	var conn *Conn
+	w := start(t, 1, hooks{opened: func(_ *handler, c *Conn) { conn = c }}, nil)
+	c := w.connect(0)
+	w.on(0, func() { conn.PauseRead(); conn.PauseRead() })
+	data := pattern(100_000)
+	c.send(data)
+	reads := w.reactor.Stats().Reads
+	w.handlers[0].idle(t)
+	if n := w.reactor.Stats().Reads - reads; n != 0 {
+		t.Errorf("%d reads", n)
+	}
+	w.on(0, func() {
+		out := conn.Output()
+		out.B = append(out.B, "written meanwhile"...)
 	})
-}
-
-// TestCloseAfterFlush delivers all output before the end, although the peer
-// has sent what nobody reads.
-func TestCloseAfterFlush(t *testing.T) {
-	b := &bench{}
-	big := bytes.Repeat([]byte("x"), 4<<20)
-	b.frame = func(c *Conn, _ []byte) {
-		c.Output().B = append(c.Output().B, big...)
-		c.CloseAfterFlush(errors.New("enough"), 5*time.Second)
+	c.expect([]byte("written meanwhile"))
+	_ = c.Conn.(interface{ CloseWrite() error }).CloseWrite()
+	w.handlers[0].idle(t)
+	if w.closed.Load() != 0 {
+		t.Error("closed while paused")
 	}
-	b.start(t, Config{}, ListenOptions{})
-	c := b.dial(t)
-	send(t, c, hello(0), frameOf(nil), make([]byte, 10000))
-	expect(t, c, big)
-	expectEnd(t, c)
-}
-
-// TestCloseAfterFlushDeadline cuts a peer that does not take its last output.
-func TestCloseAfterFlushDeadline(t *testing.T) {
-	b := &bench{}
-	b.frame = func(c *Conn, _ []byte) {
-		c.Output().B = append(c.Output().B, make([]byte, 64<<20)...)
-		c.CloseAfterFlush(errors.New("enough"), 500*time.Millisecond)
+	w.on(0, func() { conn.ResumeRead(); conn.PauseRead(); conn.ResumeRead() })
+	c.expect(data)
+	if err := w.ended(); err != io.EOF {
+		t.Errorf("cause: %v", err)
 	}
-	b.start(t, Config{}, ListenOptions{})
-	send(t, b.dial(t), hello(0), frameOf(nil))
-	until(t, "it is cut", func() bool { return b.closes.Load() == 1 })
 }
 
-// TestReuse opens and closes fast from many goroutines, so that descriptors go
-// from loop to loop.
-func TestReuse(t *testing.T) {
-	b := new(bench).start(t, Config{Loops: 4}, ListenOptions{})
-	var wg sync.WaitGroup
-	for g := range 8 {
-		wg.Go(func() {
-			for i := range 150 {
-				c, err := net.Dial("tcp", b.li.Addr().String())
-				if err != nil {
+// A reset of a paused connection that waits for room to write ends it; one
+// that is not watched at all rests until it is resumed.
+func TestResetWhilePaused(t *testing.T) {
+	var conn *Conn
+	w := start(t, 1, hooks{opened: func(_ *handler, c *Conn) { conn = c }}, nil)
+	c := w.connect(0)
+	w.on(0, func() { conn.PauseRead() })
+	c.reset()
+	w.handlers[0].idle(t)
+	w.on(0, func() { conn.ResumeRead() })
+	if err := w.ended(); !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("cause: %v", err)
+	}
+	c = w.connect(0)
+	w.on(0, func() {
+		conn.PauseRead()
+		out := conn.Output()
+		out.B = append(out.B, make([]byte, 16<<20)...)
+	})
+	w.eventually("the peer is slow", func() (stuck bool) {
+		w.on(0, func() { stuck = conn.interest == watchWrite })
+		return stuck
+	})
+	c.reset()
+	if w.ended() == nil {
+		t.Error("no cause")
+	}
+}
+
+// A large packet is collected piece by piece, in memory that follows what has
+// arrived.
+func TestLargePacket(t *testing.T) {
+	var need, peak atomic.Int64
+	var conn *Conn
+	inner := packets(echo)
+	w := start(t, 2, hooks{opened: func(_ *handler, c *Conn) { conn = c }, data: func(h *handler, c *Conn, in []byte) (int, int) {
+		n, k := inner(h, c, in)
+		need.Store(int64(k))
+		if c.in != nil {
+			peak.Store(max(peak.Load(), int64(cap(c.in.B))))
+		}
+		return n, k
+	}}, nil)
+	c := w.connect(1)
+	c.send([]byte{0x30, 0xff, 0xff, 0xff, 0x7f, 1, 2, 3}) // 256 MB are announced
+	w.eventually("need", func() bool { return need.Load() == codec.MaxRemaining+5 })
+	c.send(make([]byte, 300_000))
+	w.eventually("arrival", func() (ok bool) {
+		w.on(1, func() {
+			ok = conn.in != nil && len(conn.in.B) == 300_008
+			if ok && cap(conn.in.B) > 2<<20 {
+				t.Errorf("%d bytes of memory for 300 kB", cap(conn.in.B))
+			}
+		})
+		return ok
+	})
+	c.Close()
+
+	for _, size := range []int{60_000, 70_000, 262_144, 2 << 20} {
+		c = w.connect(1)
+		peak.Store(0)
+		all := packet(0x30, pattern(size)...)
+		all = append(all, packet(0x30, 'x')...)
+		go func() {
+			for b := all; len(b) > 0; b = b[min(len(b), 30_001):] {
+				if _, err := c.Write(b[:min(len(b), 30_001)]); err != nil {
 					t.Error(err)
 					return
 				}
-				c.SetDeadline(time.Now().Add(20 * time.Second))
-				body := fmt.Appendf(nil, "%d/%d", g, i)
-				c.Write(append(hello(byte(g+i)), frameOf(body)...))
-				got := make([]byte, len(body)+5)
-				if _, err := io.ReadFull(c, got); err != nil || string(got[5:]) != string(body) {
-					t.Errorf("%q, %v, want %q", got, err, body)
+			}
+		}()
+		c.expect(all)
+		if p := peak.Load(); p > int64(max(keptBuffer, 2*size+4*largeRest)) { // the pool gives any size it keeps
+			t.Errorf("%d bytes of memory for a packet of %d", p, size)
+		}
+	}
+	w.on(1, func() {
+		if conn.in != nil {
+			t.Error("an idle connection has a buffer")
+		}
+	})
+}
+
+// No buffer belongs to an idle connection.
+func TestIdleConnectionHasNoBuffers(t *testing.T) {
+	var conn *Conn
+	w := start(t, 1, hooks{opened: func(_ *handler, c *Conn) { conn = c }}, nil)
+	c := w.connect(0)
+	c.send(pattern(1000))
+	c.expect(pattern(1000))
+	w.on(0, func() {})
+	w.on(0, func() {
+		if conn.in != nil || conn.out != nil {
+			t.Error("buffers are kept")
+		}
+	})
+}
+
+func TestWaysToEnd(t *testing.T) {
+	mine := errors.New("mine")
+	var conn *Conn
+	remember := func(_ *handler, c *Conn) { conn = c }
+	on := func(f func(*world, *Conn)) func(*world, *client) {
+		return func(w *world, _ *client) { w.on(1, func() { f(w, conn) }) }
+	}
+	inData := func(f func(*Conn)) func(*handler, *Conn, []byte) (int, int) {
+		return func(_ *handler, c *Conn, in []byte) (int, int) {
+			if len(in) > 3 {
+				f(c)
+				return 1, 0
+			}
+			out := c.Output()
+			out.B = append(out.B, in...)
+			return len(in), 0
+		}
+	}
+	poke := func(_ *world, c *client) { c.send([]byte("poke")) }
+	for name, x := range map[string]struct {
+		hooks
+		act  func(*world, *client)
+		want error
+	}{
+		"peer closes":          {act: func(_ *world, c *client) { c.Close() }, want: io.EOF},
+		"peer shuts down":      {act: func(_ *world, c *client) { _ = c.Conn.(interface{ CloseWrite() error }).CloseWrite() }, want: io.EOF},
+		"peer resets":          {act: func(_ *world, c *client) { c.reset() }, want: unix.ECONNRESET},
+		"Close":                {act: on(func(_ *world, c *Conn) { c.Close(mine); c.Close(errPanic) }), want: mine},
+		"Close without cause":  {act: on(func(_ *world, c *Conn) { c.Close(nil) })},
+		"CloseAfterFlush":      {act: on(func(_ *world, c *Conn) { c.CloseAfterFlush(mine, time.Minute); c.CloseAfterFlush(nil, 0) }), want: mine},
+		"CloseAfterFlush nil":  {act: on(func(_ *world, c *Conn) { c.CloseAfterFlush(nil, time.Minute) })},
+		"CloseAfterFlush late": {act: on(func(_ *world, c *Conn) { c.CloseAfterFlush(mine, 0) }), want: mine},
+		"both":                 {act: on(func(_ *world, c *Conn) { c.CloseAfterFlush(mine, time.Minute); c.Close(errPanic) }), want: mine},
+		"paused":               {act: on(func(_ *world, c *Conn) { c.PauseRead(); c.CloseAfterFlush(mine, time.Minute); c.PauseRead() }), want: mine},
+		"Close in Data":        {hooks: hooks{data: inData(func(c *Conn) { c.Close(mine) })}, act: poke, want: mine},
+		"flush in Data":        {hooks: hooks{data: inData(func(c *Conn) { c.CloseAfterFlush(mine, time.Minute) })}, act: poke, want: mine},
+		"panic in Data":        {hooks: hooks{data: inData(func(*Conn) { panic("data") })}, act: poke, want: errPanic},
+		"stop":                 {act: func(w *world, c *client) { go func() { c.expectEnd(); c.Close() }(); w.stop() }, want: ErrStopped},
+		"Close in Closed": {hooks: hooks{closed: func(_ *handler, c *Conn, _ error) {
+			c.Close(mine)
+			c.CloseAfterFlush(mine, time.Minute)
+			c.PauseRead()
+			c.ResumeRead()
+			out := c.Output()
+			out.B = append(out.B, "too late"...)
+		}}, act: func(_ *world, c *client) { c.Close() }, want: io.EOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x.opened = remember
+			w := start(t, 2, x.hooks, nil)
+			other := w.connect(1)
+			c := w.connect(1)
+			if name == "stop" {
+				other.Close()
+				x.act(w, c)
+				return
+			}
+			x.act(w, c)
+			c.expectEndUnlessClosed()
+			c.Close()
+			if err := w.ended(); !errors.Is(err, x.want) {
+				t.Errorf("cause is %v", err)
+			}
+			other.send([]byte("ok"))
+			other.expect([]byte("ok"))
+			w.connect(1)
+			if n := w.closed.Load(); n != 1 {
+				t.Errorf("%d have ended", n)
+			}
+			w.on(1, func() {
+				l := w.reactor.Loops()[1]
+				if n := len(l.closing) + len(l.resumed); n != 0 {
+					t.Errorf("%d entries are left", n)
 				}
-				if i%3 == 0 {
-					c.(*net.TCPConn).SetLinger(0)
+			})
+		})
+	}
+}
+
+func (c *client) expectEndUnlessClosed() { _, _ = io.Copy(io.Discard, c.Conn) }
+
+func TestPanicsAreContained(t *testing.T) {
+	t.Parallel()
+	var armed atomic.Bool
+	boom := func() {
+		if armed.CompareAndSwap(true, false) {
+			panic("boom")
+		}
+	}
+	fill := func(c *Conn) {
+		out := c.Output()
+		out.B = append(out.B, make([]byte, 1<<20)...)
+		c.Full()
+	}
+	for name, x := range map[string]struct {
+		hooks
+		closes bool
+	}{
+		"Home": {hooks{home: func(*handler, *Conn, codec.Frame) (int, []byte, error) { boom(); return 1, nil, nil }}, true},
+		"Home's loop": {hooks{home: func(*handler, *Conn, codec.Frame) (int, []byte, error) {
+			if armed.CompareAndSwap(true, false) {
+				return -1, nil, nil
+			}
+			return 1, nil, nil
+		}}, true},
+		"Opened": {hooks{opened: func(*handler, *Conn) { boom() }}, true},
+		"Data": {hooks{data: func(_ *handler, c *Conn, in []byte) (int, int) {
+			boom()
+			c.Output().B = append(c.Output().B, in...)
+			return len(in), 0
+		}}, true},
+		"Writable": {hooks{writable: func(*handler, *Conn) { boom() }, opened: func(_ *handler, c *Conn) { fill(c) }, data: func(_ *handler, _ *Conn, in []byte) (int, int) { return len(in), 0 }}, true},
+		"Closed":   {hooks{closed: func(*handler, *Conn, error) { boom() }, opened: func(_ *handler, c *Conn) { c.Close(nil) }}, true},
+		"Tick":     {hooks{tick: func(*handler) { boom() }}, false},
+		"EndTurn":  {hooks{endTurn: func(*handler) { boom() }}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t, 2, x.hooks, nil)
+			armed.Store(true)
+			c := w.dial()
+			c.send(hello(1))
+			if x.closes {
+				c.expectEnd()
+			} else {
+				c.expect(hello(1))
+			}
+			w.eventually("panic is counted", func() bool { return w.reactor.Stats().Panics == 1 })
+			if name == "Closed" {
+				w.eventually("the connection is gone", func() bool { return w.listener.Active() == 0 })
+				return
+			}
+			c = w.dial()
+			c.send(hello(1))
+			if name == "Writable" {
+				c.expect(make([]byte, 1<<20))
+			} else {
+				c.expect(hello(1))
+			}
+		})
+	}
+}
+
+// Descriptors are used again at once, by any loop.
+func TestDescriptorsInQuickChange(t *testing.T) {
+	w := start(t, 4, hooks{data: packets(func(h *handler, c *Conn, p []byte) bool {
+		echo(h, c, p)
+		switch p[len(p)-1] % 8 {
+		case 5:
+			c.CloseAfterFlush(errGarbage, time.Minute)
+		case 6:
+			c.Close(nil)
+		case 7:
+			c.PauseRead()
+			resumeLater(h, c)
+			return false
+		}
+		return true
+	})}, func(cfg *Config, _ *ListenOptions) { cfg.LobbySize = 64 })
+	var wg sync.WaitGroup
+	for g := range 16 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range 60 {
+				c := w.dialQuietly()
+				if c == nil {
+					return
+				}
+				switch i % 4 {
+				case 0:
+					_, _ = c.Write([]byte{0x10})
+				case 1:
+					_, _ = c.Write(hello(g + i))
+					_ = c.Conn.(interface{ SetLinger(int) error }).SetLinger(0)
+				default:
+					_, _ = c.Write(append(hello(g+i), packet(0x30, byte(g), byte(i))...))
+					_, _ = io.ReadFull(c, make([]byte, 4))
 				}
 				c.Close()
 			}
-		})
+		}()
 	}
 	wg.Wait()
-	until(t, "all are closed", func() bool { return b.closes.Load() == 8*150 })
+	for i := range 4 {
+		w.connect(i)
+	}
 }
 
-// TestPanics lets every callback panic: only the connection that it concerned
-// ends.
-func TestPanics(t *testing.T) {
-	for name, arm := range map[string]func(b *bench, boom func()){
-		"data": func(b *bench, boom func()) {
-			b.frame = func(c *Conn, body []byte) {
-				boom()
-				c.Output().B = append(c.Output().B, frameOf(body)...)
+func (w *world) dialQuietly() *client {
+	c, err := dial(w.listener.Addr())
+	if err != nil {
+		w.Error(err)
+		return nil
+	}
+	return &client{TB: w.TB, Conn: c}
+}
+
+// Whoever sends without end does not keep others waiting.
+func TestOneFastPeer(t *testing.T) {
+	w := start(t, 1, hooks{data: func(_ *handler, c *Conn, in []byte) (int, int) {
+		if len(in) < 100 {
+			out := c.Output()
+			out.B = append(out.B, in...)
+		}
+		return len(in), 0
+	}}, nil)
+	fast, slow := w.connect(0), w.connect(0)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, 1<<20)
+		for {
+			if _, err := fast.Write(b); err != nil {
+				return
+			}
+		}
+	}()
+	for range 20 {
+		slow.send([]byte("hello"))
+		slow.expect([]byte("hello"))
+	}
+	fast.Close()
+	<-done
+}
+
+// Nor does who takes all that the handler can produce.
+func TestOneFastReader(t *testing.T) {
+	chunk := make([]byte, 64<<10)
+	w := start(t, 1, hooks{
+		data: func(h *handler, c *Conn, in []byte) (int, int) {
+			out := c.Output()
+			out.B = append(out.B, in...)
+			return len(in), 0
+		},
+		writable: func(_ *handler, c *Conn) {
+			for !c.Full() {
+				out := c.Output()
+				out.B = append(out.B, chunk...)
 			}
 		},
-		"opened":   func(b *bench, boom func()) { b.opened = func(*Conn) { boom() } },
-		"closed":   func(b *bench, boom func()) { b.closed = func(*Conn, error) { boom() } },
-		"tick":     func(b *bench, boom func()) { b.tick = func(*Loop) { boom() } },
-		"end turn": func(b *bench, boom func()) { b.endTurn = func(*Loop) { boom() } },
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := &bench{}
-			var armed atomic.Bool
-			arm(b, func() {
-				if armed.CompareAndSwap(true, false) {
-					panic("boom")
-				}
-			})
-			b.start(t, Config{}, ListenOptions{})
-			good := b.dial(t)
-			send(t, good, hello(0))
-			until(t, "the good one is open", func() bool { return b.opens.Load() == 1 })
-			armed.Store(true)
-			bad := b.dial(t)
-			send(t, bad, hello(0), frameOf(nil))
-			if name == "closed" {
-				bad.Close()
+	}, nil)
+	fast, slow := w.connect(0), w.connect(0)
+	done := make(chan struct{})
+	go func() { defer close(done); _, _ = io.Copy(io.Discard, fast) }()
+	fast.send(make([]byte, 400<<10))
+	w.on(0, func() {
+		for c := range w.reactor.table.all {
+			if c.state == stateOpen && c.peerPort == fast.port() {
+				c.Output().B = append(c.Output().B, make([]byte, 1<<20)...)
+				c.Full()
 			}
-			until(t, "the panic is counted", func() bool { return b.r.Stats().Panics == 1 })
-			if name == "data" || name == "opened" {
-				expectEnd(t, bad)
-			}
-			send(t, good, frameOf([]byte("still here")))
-			expect(t, good, frameOf([]byte("still here")))
-		})
+		}
+	})
+	for range 20 {
+		slow.send([]byte("hello"))
+		slow.expect([]byte("hello"))
 	}
+	fast.Close()
+	<-done
 }

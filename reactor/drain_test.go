@@ -19,7 +19,7 @@ var errTest = errors.New("the test says so")
 func endings(t *testing.T, end func(c *Conn)) (b *bench, c net.Conn) {
 	b = (&bench{frame: func(c *Conn, _ []byte) { end(c) }}).start(t, Config{}, ListenOptions{})
 	c = b.dial(t)
-	send(t, c, hello(0))
+	send(t, c, greeting(0))
 	return b, c
 }
 
@@ -80,10 +80,10 @@ func TestPausedInOpened(t *testing.T) {
 		}
 		b.start(t, Config{Loops: 2}, ListenOptions{})
 		c := b.dial(t)
-		send(t, c, append(hello(home), frameOf([]byte("x"))...))
+		send(t, c, append(greeting(home), frameOf([]byte("x"))...))
 		until(t, "the connection is open", func() bool { return conn.Load() != nil })
 		on(b.r.Loops()[home], func() { conn.Load().ResumeRead() })
-		expect(t, c, append(hello(home), frameOf([]byte("x"))...))
+		expect(t, c, append(greeting(home), frameOf([]byte("x"))...))
 		if early.Load() {
 			t.Error("Data was called during a pause")
 		}
@@ -102,8 +102,8 @@ func TestResumeInData(t *testing.T) {
 	}
 	b.start(t, Config{}, ListenOptions{})
 	c := b.dial(t)
-	send(t, c, append(hello(0), "and more"...))
-	expect(t, c, append(hello(0), "and more"...))
+	send(t, c, append(greeting(0), "and more"...))
+	expect(t, c, append(greeting(0), "and more"...))
 }
 
 // TestCloseFromClosed checks the one attempt to write on Close, also when it is
@@ -119,9 +119,9 @@ func TestCloseFromClosed(t *testing.T) {
 	}
 	b.start(t, Config{}, ListenOptions{})
 	first, second := b.dial(t), b.dial(t)
-	send(t, first, hello(0))
+	send(t, first, greeting(0))
 	until(t, "it is open", func() bool { return b.opens.Load() == 1 })
-	send(t, second, hello(0))
+	send(t, second, greeting(0))
 	until(t, "it is open", func() bool { return b.opens.Load() == 2 })
 	on(b.r.Loops()[0], func() { conns[0].Close(errTest) })
 	expectEnd(t, first)
@@ -156,7 +156,7 @@ func TestPiecesManyAndEmpty(t *testing.T) {
 		want.Reset()
 		mu.Unlock()
 		released.n.Store(0)
-		send(t, c, hello(0), frameOf(nil))
+		send(t, c, greeting(0), frameOf(nil))
 		until(t, "all pieces are released", func() bool { return released.n.Load() == 3001 })
 		mu.Lock()
 		expect(t, c, want.Bytes())
@@ -175,7 +175,7 @@ func TestRestOfLargeFrame(t *testing.T) {
 	b := (&bench{opened: func(c *Conn) { conn.Store(c) }}).start(t, Config{}, ListenOptions{})
 	c := b.dial(t)
 	f := frameOf(make([]byte, 4<<20))
-	go c.Write(append(append(hello(0), f...), 0x30, 0, 0))
+	go c.Write(append(append(greeting(0), f...), 0x30, 0, 0))
 	expect(t, c, f)
 	var size, room int
 	until(t, "the rest has come", func() bool {
@@ -195,7 +195,7 @@ func TestRestOfLargeFrame(t *testing.T) {
 func TestUrgent(t *testing.T) {
 	b := (&bench{}).start(t, Config{}, ListenOptions{})
 	c := b.dial(t)
-	send(t, c, hello(0))
+	send(t, c, greeting(0))
 	until(t, "it is open", func() bool { return b.opens.Load() == 1 })
 	raw, err := c.(*net.TCPConn).SyscallConn()
 	if err != nil {

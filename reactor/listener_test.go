@@ -25,7 +25,7 @@ func TestPlaceIsTaken(t *testing.T) {
 			inside = inside[1:]
 		}
 		c := b.dial(t)
-		send(t, c, hello(1), frameOf([]byte("x")))
+		send(t, c, greeting(1), frameOf([]byte("x")))
 		expect(t, c, frameOf([]byte("x")))
 		inside = append(inside, c)
 		if n := b.li.Active(); n > places {
@@ -77,7 +77,7 @@ func TestLobbyForgets(t *testing.T) {
 	first, second := b.dial(t), b.dial(t)
 	until(t, "both wait", func() bool { return b.r.Stats().Accepted == 12 })
 	for _, c := range []net.Conn{first, second} {
-		send(t, c, hello(0), frameOf([]byte("x")))
+		send(t, c, greeting(0), frameOf([]byte("x")))
 		expect(t, c, frameOf([]byte("x")))
 	}
 	if n := b.r.Stats().LobbyEvicted; n != 0 {
@@ -91,7 +91,7 @@ func TestHomeOutOfRange(t *testing.T) {
 	b.start(t, Config{Loops: 2}, ListenOptions{})
 	for _, loop := range []byte{2, 100, 255} {
 		c := b.dial(t)
-		send(t, c, hello(loop))
+		send(t, c, greeting(loop))
 		expectEnd(t, c)
 		c.Close()
 	}

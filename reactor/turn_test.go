@@ -19,7 +19,7 @@ func TestFlood(t *testing.T) {
 	in := NewInbox(b.r.Loops()[0], func([]int) { time.Sleep(200 * time.Microsecond) })
 	c := b.dial(t)
 	c.SetDeadline(time.Now().Add(5 * time.Second))
-	send(t, c, hello(0))
+	send(t, c, greeting(0))
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	for range 2 {
@@ -44,7 +44,7 @@ func TestRingInEndTurn(t *testing.T) {
 	b := (&bench{endTurn: func(l *Loop) { l.Ring() }}).start(t, Config{}, ListenOptions{})
 	c := b.dial(t)
 	c.SetDeadline(time.Now().Add(5 * time.Second))
-	send(t, c, hello(0), frameOf([]byte("ping")))
+	send(t, c, greeting(0), frameOf([]byte("ping")))
 	expect(t, c, frameOf([]byte("ping")))
 }
 
@@ -65,7 +65,7 @@ func TestInboxOfRunningLoop(t *testing.T) {
 func TestIdle(t *testing.T) {
 	var turns atomic.Int32
 	b := (&bench{endTurn: func(*Loop) { turns.Add(1) }}).start(t, Config{Loops: 2}, ListenOptions{})
-	send(t, b.dial(t), hello(1))
+	send(t, b.dial(t), greeting(1))
 	until(t, "the connection is open", func() bool { return b.opens.Load() == 1 })
 	rests(t)
 	before, now := turns.Load(), b.r.Loops()[0].Now()
