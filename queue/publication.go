@@ -34,6 +34,7 @@ const SharedMin = 4096
 
 // View makes p a view of m. The caller keeps its hold on m while p is used.
 func (p *Publication) View(m *Message) {
+	p.Reset() // a contained panic may have left something
 	p.Topic, p.Payload, p.Forward = m.Topic(), m.Payload(), m.Forward()
 	p.QoS, p.Retain, p.From, p.Expires = m.QoS, m.Retain, m.From, m.Expires
 	p.msg, p.cached = m.Hold(), 0

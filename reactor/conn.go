@@ -184,6 +184,7 @@ func (c *Conn) ResumeRead() {
 		return
 	}
 	c.flags &^= flagPaused
+	c.lastSeen = c.loop.now.Load() // while nobody looked, nothing could be seen
 	if c.state != stateOpen {
 		return
 	}

@@ -39,7 +39,9 @@ type Broker struct {
 	index     *trie.Index[route]
 	retained  *trie.Topics[*queue.Message] // unpooled messages, readers do not count
 	wideMu    sync.Mutex                   // guards changes of route.wide and group.refs
-	listeners []*reactor.Listener          // written by Listen before and Stop after the loops run
+	stopOnce  sync.Once
+	stopErr   error               // under stopOnce
+	listeners []*reactor.Listener // written by Listen before and Stop after the loops run
 }
 
 // New makes a broker that does not listen yet. Its loops run.
@@ -105,24 +107,22 @@ func (b *Broker) closeListeners() {
 // Listeners are the open listeners.
 func (b *Broker) Listeners() []*reactor.Listener { return b.listeners }
 
-// Stop ends the broker in order: listeners, sessions (MQTT 5 clients are told
-// that the server shuts down; wills are published), loops, store.
+// Stop ends the broker in order: listeners, wills, clients (those of MQTT 5 are
+// told that the server shuts down), loops, store. A second call gives the
+// result of the first.
 func (b *Broker) Stop(ctx context.Context) error {
+	b.stopOnce.Do(func() { b.stopErr = b.stop(ctx) })
+	return b.stopErr
+}
+
+func (b *Broker) stop(ctx context.Context) error {
 	b.closeListeners()
-	var wg sync.WaitGroup
-	for _, l := range b.loops {
-		wg.Add(1)
-		l.reactor.Post(func() {
-			defer wg.Done()
-			l.endSessions(errShutdown)
-		})
-	}
-	done := make(chan struct{})
-	go func() { wg.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
+	// A will goes to the loops of its subscribers when the turn ends, and is
+	// in their output a turn later: only then are the connections closed.
+	b.everywhere(ctx, (*loop).publishWills)
+	b.everywhere(ctx, func(*loop) {})
+	b.everywhere(ctx, func(*loop) {})
+	b.everywhere(ctx, func(l *loop) { l.endSessions(errShutdown) })
 	err := b.reactor.Stop(ctx)
 	if err != nil {
 		err = fmt.Errorf("cannot stop the loops: %w", err)
@@ -133,7 +133,31 @@ func (b *Broker) Stop(ctx context.Context) error {
 	return err
 }
 
+// everywhere runs f on every loop and waits until all have done so or ctx
+// ends.
+func (b *Broker) everywhere(ctx context.Context, f func(*loop)) {
+	done := make(chan struct{}, len(b.loops))
+	for _, l := range b.loops {
+		l.reactor.Post(func() { f(l); done <- struct{}{} })
+	}
+	for range b.loops {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 var errShutdown = &codec.Error{Code: codec.ServerShuttingDown, Text: "server shuts down"}
+
+// publishWills publishes the wills of the loop's clients, delayed ones too:
+// there will be no later.
+func (l *loop) publishWills() {
+	for c := range l.clients.all {
+		c.session.PublishWill()
+	}
+}
 
 // endSessions ends every connection of the loop.
 func (l *loop) endSessions(cause *codec.Error) {

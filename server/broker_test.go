@@ -59,17 +59,29 @@ type peer struct {
 
 func connect(t testing.TB, b *Broker, id string) *peer {
 	t.Helper()
+	p := &peer{t: t}
+	p.dial(b, &codec.Connect{Version: codec.V5, CleanStart: true, ClientID: []byte(id), RequestProblemInfo: true})
+	return p
+}
+
+// open connects the socket.
+func (p *peer) open(b *Broker) {
+	p.t.Helper()
 	conn, err := net.Dial("tcp", b.Listeners()[0].Addr().String())
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	p := &peer{t, conn, bufio.NewReader(conn)}
-	p.send(codec.AppendConnect(nil, &codec.Connect{Version: codec.V5, CleanStart: true, ClientID: []byte(id), RequestProblemInfo: true}))
+	p.t.Cleanup(func() { conn.Close() })
+	p.conn, p.r = conn, bufio.NewReader(conn)
+}
+
+func (p *peer) dial(b *Broker, c *codec.Connect) {
+	p.t.Helper()
+	p.open(b)
+	p.send(codec.AppendConnect(nil, c))
 	if f := p.next(); f.Type() != codec.CONNACK || f.Body[1] != 0 {
-		t.Fatalf("%s: %v % x", id, f.Type(), f.Body)
+		p.t.Fatalf("%s: %v % x", c.ClientID, f.Type(), f.Body)
 	}
-	return p
 }
 
 func (p *peer) send(b []byte) {

@@ -21,10 +21,10 @@ type group struct {
 // groupMembers are the members of a group on one loop. The counts are read by
 // every loop and written by one.
 type groupMembers struct {
-	online, away atomic.Int32
-	on, off      []*subscription
-	next         int // where the search in on or off goes on
-	_            [24]byte
+	counts  atomic.Uint64 // online members << 32 | absent ones: always of one moment
+	on, off []*subscription
+	next    int // where the search in on or off goes on
+	_       [32]byte
 }
 
 // group finds a group of the route by its name.
@@ -67,6 +67,11 @@ func (l *loop) leaveGroup(x *subscription) {
 }
 
 func (m *groupMembers) add(x *subscription) {
+	m.insert(x)
+	m.publish()
+}
+
+func (m *groupMembers) insert(x *subscription) {
 	if x.client.session.Online() {
 		x.pos = uint32(len(m.on))
 		m.on = append(m.on, x)
@@ -74,12 +79,16 @@ func (m *groupMembers) add(x *subscription) {
 		x.pos = uint32(len(m.off))
 		m.off = append(m.off, x)
 	}
-	m.publish()
 }
 
 // remove takes x out of the list in which it is: that of the online members or
 // that of the absent ones.
 func (m *groupMembers) remove(x *subscription) {
+	m.cut(x)
+	m.publish()
+}
+
+func (m *groupMembers) cut(x *subscription) {
 	list := &m.off
 	if int(x.pos) < len(m.on) && m.on[x.pos] == x {
 		list = &m.on
@@ -89,18 +98,25 @@ func (m *groupMembers) remove(x *subscription) {
 	s[x.pos], last.pos = last, x.pos
 	s[len(s)-1] = nil
 	*list = s[:len(s)-1]
+}
+
+// moved puts x into the other list after its client came or went. Other loops
+// see the group before or after, never without x.
+func (m *groupMembers) moved(x *subscription) {
+	m.cut(x)
+	m.insert(x)
 	m.publish()
 }
 
-// moved puts x into the other list after its client came or went.
-func (m *groupMembers) moved(x *subscription) {
-	m.remove(x)
-	m.add(x)
-}
+func (m *groupMembers) publish() { m.counts.Store(uint64(len(m.on))<<32 | uint64(len(m.off))) }
 
-func (m *groupMembers) publish() {
-	m.online.Store(int32(len(m.on)))
-	m.away.Store(int32(len(m.off)))
+// size is the number of online members, or of absent ones.
+func (m *groupMembers) size(online bool) uint64 {
+	n := m.counts.Load()
+	if online {
+		return n >> 32
+	}
+	return n & (1<<32 - 1)
 }
 
 // maxHops bounds how often a message looks for a member on yet another loop
@@ -123,35 +139,41 @@ func (l *loop) publishShared(g *group, p *queue.Publication, hops uint8) {
 // choose picks a loop in proportion to its online members, or to its absent
 // ones when nobody is online; -1 when there is no member.
 func (l *loop) choose(g *group) int {
-	online, away := int32(0), int32(0)
-	for i := range g.loops {
-		online += g.loops[i].online.Load()
-		away += g.loops[i].away.Load()
-	}
-	total := online
-	if online == 0 {
-		total = away
-	}
-	if total <= 0 {
-		return -1
-	}
-	if len(g.loops) == 1 {
-		return 0
-	}
-	k, last := int32(l.random.Uint64N(uint64(total))), -1
-	for i := range g.loops {
-		n := g.loops[i].away.Load()
-		if online > 0 {
-			n = g.loops[i].online.Load()
+	for {
+		online, away := uint64(0), uint64(0)
+		for i := range g.loops {
+			n := g.loops[i].counts.Load()
+			online += n >> 32
+			away += n & (1<<32 - 1)
 		}
+		total := online
+		if online == 0 {
+			total = away
+		}
+		if total == 0 {
+			return -1
+		}
+		if i := g.pick(l.random.Uint64N(total), online > 0); i >= 0 {
+			return i
+		} // else all who were counted have come or gone meanwhile: count again
+	}
+}
+
+// pick gives the loop of the k-th member, or any loop with a member if there
+// are fewer by now; -1 if there is none.
+func (g *group) pick(k uint64, online bool) int {
+	last := -1
+	for i := range g.loops {
+		n := g.loops[i].size(online)
 		if n > 0 {
 			last = i
 		}
-		if k -= n; k < 0 && last >= 0 {
-			break
+		if k < n {
+			return i
 		}
+		k -= n
 	}
-	return last // whoever is left, should some have left while we counted
+	return last
 }
 
 // deliverShared gives p to the next member on this loop: an online one, if there

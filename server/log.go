@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"syscall"
 
 	"vernemq/codec"
@@ -15,7 +16,10 @@ import (
 // logBudget bounds the lines that misbehaving clients cause, for each loop.
 type logBudget struct{ used, lost int }
 
-const linesPerSecond = 50
+const (
+	linesPerSecond = 50
+	loggedID       = 128 // bytes of a client identifier in a line
+)
 
 func (b *logBudget) take() bool {
 	if b.used++; b.used <= linesPerSecond {
@@ -45,6 +49,9 @@ func (l *loop) logClosed(c *reactor.Conn, err error) {
 	if errors.As(err, &refused) {
 		id = refused.id
 	}
+	if len(id) > loggedID {
+		id = strings.ToValidUTF8(id[:loggedID], "") + "…"
+	}
 	text, cause := "client stopped", "connection closed"
 	if err != nil {
 		cause = err.Error()
@@ -68,6 +75,8 @@ func (l *loop) levelOf(err error) slog.Level {
 	switch {
 	case err == nil, err == error(errShutdown), errors.Is(err, io.EOF), errors.Is(err, reactor.ErrStopped), errors.As(err, &system):
 		return slog.LevelDebug
+	case errors.As(err, &protocol) && protocol.Code == codec.SessionTakenOver:
+		return slog.LevelInfo
 	case errors.As(err, &protocol) && protocol.Code == codec.KeepAliveTimeout && !l.broker.config.Load().KeepaliveAsWarning:
 		return slog.LevelInfo
 	case errors.As(err, &refused):
@@ -80,6 +89,7 @@ func (l *loop) levelOf(err error) slog.Level {
 func (l *loop) logDrops() {
 	for c, n := range l.drops {
 		if !l.lines.take() {
+			l.lines.lost += len(l.drops) - 1
 			break
 		}
 		l.log.Warn(fmt.Sprintf("subscriber %q dropped %d messages", c.session.ID, n), "mountpoint", c.session.Mountpoint, "cause", "queue full")

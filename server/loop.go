@@ -158,6 +158,12 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 			l.hold(c)
 			return n, 0
 		}
+		// Messages stop at the limit, answers at twice the limit: who does
+		// not take them is not asked for more. Writable goes on.
+		if c.Full() && c.Pending() > 2*l.broker.config.Load().SendBufferLimit {
+			c.PauseRead()
+			return n, 0
+		}
 	}
 	return n, 0
 }
@@ -238,6 +244,7 @@ func (l *loop) malformed(c *reactor.Conn, err error) {
 func (l *loop) Writable(c *reactor.Conn) {
 	if cl, ok := c.User().(*client); ok && cl.conn == c {
 		cl.session.Writable()
+		c.ResumeRead() // one that waits for another loop is held again by its next message
 	}
 }
 
@@ -290,6 +297,7 @@ func (l *loop) handOver(t int, d delivery) {
 
 // receive takes the messages that other loops have for clients of this one.
 func (l *loop) receive(batch []delivery) {
+	defer l.relieve()
 	p := &l.arrived
 	for i := range batch {
 		d := &batch[i]
@@ -302,7 +310,6 @@ func (l *loop) receive(batch []delivery) {
 		p.Reset()
 		d.msg.Release()
 	}
-	l.relieve()
 }
 
 // hold stops reading from a publisher until congestion is over.

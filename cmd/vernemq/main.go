@@ -14,7 +14,9 @@ import (
 var version = "0.1.0-dev"
 
 func main() {
-	if err := app().Run(os.Args); err != nil {
+	a := app()
+	quiet(a.Commands)
+	if err := a.Run(os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -35,6 +37,8 @@ func app() *cli.App {
 		HideVersion:     true,
 		HideHelpCommand: true,
 		ExitErrHandler:  func(*cli.Context, error) {},
+		OnUsageError:    reasonAlone,
+		Action:          noCommand,
 		// A value may contain commas.
 		DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
@@ -47,11 +51,30 @@ func app() *cli.App {
 				return nil
 			}},
 			{Name: "chkconfig", Usage: "check the configuration", Flags: nodeFlags, Action: chkconfig},
-			{Name: "config", Usage: "show the configuration", Subcommands: []*cli.Command{
+			{Name: "config", Usage: "show the configuration", Action: noCommand, Subcommands: []*cli.Command{
 				{Name: "effective", Usage: "print every setting in force", Flags: nodeFlags, Action: effective},
 				{Name: "describe", Usage: "explain a `KEY`", ArgsUsage: "KEY", Flags: nodeFlags, Action: describe},
 			}},
 		},
+	}
+}
+
+// noCommand is what a line without a known command comes to.
+func noCommand(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return fmt.Errorf("unknown command %q: try vernemq --help", c.Args().First())
+	}
+	return fmt.Errorf("a command is missing: try vernemq --help")
+}
+
+// reasonAlone lets a bad option give its reason without the whole usage.
+func reasonAlone(_ *cli.Context, err error, _ bool) error { return err }
+
+// quiet does so for all commands.
+func quiet(commands []*cli.Command) {
+	for _, c := range commands {
+		c.OnUsageError = reasonAlone
+		quiet(c.Subcommands)
 	}
 }
 

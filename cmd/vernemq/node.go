@@ -56,7 +56,8 @@ func run(c *cli.Context, cfg *config.Config, log *slog.Logger) error {
 	}
 	defer lock.Release()
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends nothing
 	defer signal.Stop(signals)
 
 	b, err := server.New(cfg, store.NewMemory(cfg.Loops), log)
@@ -202,8 +203,7 @@ func stop(c *cli.Context) error {
 		return err
 	}
 	for end := time.Now().Add(2 * stopTimeout); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if lock, err := daemon.Acquire(l.Config.DataDir); err == nil {
-			lock.Release()
+		if daemon.Free(l.Config.DataDir) {
 			fmt.Fprintln(c.App.Writer, "ok")
 			return nil
 		}

@@ -62,6 +62,19 @@ func (s *memoryShard) Len(c Client) int {
 	return 0
 }
 
+func (s *memoryShard) Expire(c Client, now int64) (n int) {
+	k := memoryKey{c.Mountpoint, c.ID}
+	q := s.backlogs[k]
+	for q != nil && q.Len() > 0 && q.Front().Msg.Expired(now) {
+		q.Pop().Msg.Release()
+		n++
+	}
+	if n > 0 && q.Len() == 0 {
+		delete(s.backlogs, k)
+	}
+	return n
+}
+
 func (s *memoryShard) Drop(c Client) int {
 	k := memoryKey{c.Mountpoint, c.ID}
 	q := s.backlogs[k]

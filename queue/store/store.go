@@ -30,6 +30,9 @@ type Shard interface {
 	Last(c Client) (e queue.Entry, ok bool)
 	// Len is the number of entries of the client's backlog.
 	Len(c Client) int
+	// Expire removes the oldest entries whose message has expired at a Unix
+	// second, up to the first that has not, and returns how many.
+	Expire(c Client, now int64) int
 	// Drop forgets the client's backlog and returns its length.
 	Drop(c Client) int
 }

@@ -46,6 +46,17 @@ func Acquire(dataDir string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
+// Free tells that no process has a claim on the data directory. It changes
+// nothing.
+func Free(dataDir string) bool {
+	f, err := os.Open(filepath.Join(dataDir, "vernemq.pid"))
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist)
+	}
+	defer f.Close()
+	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil
+}
+
 func readPID(f *os.File) string {
 	b := make([]byte, 32)
 	n, _ := f.ReadAt(b, 0)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // Options say where the log goes.
@@ -181,10 +182,10 @@ func (h *handler) each(r slog.Record, f func(slog.Attr)) {
 // oneLine keeps what a client sent from forging log lines.
 func oneLine(s string) string {
 	clean := func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029 {
-			return '?'
+		if unicode.IsPrint(r) { // no control, no separator, no change of direction
+			return r
 		}
-		return r
+		return '?'
 	}
 	return strings.Map(clean, s)
 }

@@ -43,7 +43,7 @@ func (a args) number(name string) int {
 //	NAME unsub PID FILTER …
 //	NAME pub TOPIC PAYLOAD [q=N] [id=N] [dup] [retain] [expiry=S] [alias=N] [size=N]
 //	NAME puback|pubrec|pubrel|pubcomp PID [reason=N]
-//	NAME ping | disconnect [reason=N] [expiry=S] | lost | full | writable | raw HEX… | kick | show
+//	NAME ping | disconnect [reason=N] [expiry=S] | lost | full | writable | paused | read | raw HEX… | kick | show
 //	count
 //
 // "-" stands for an empty topic or payload.
@@ -68,6 +68,9 @@ func (w *world) client(name, verb string, rest args) error {
 		if !l.full {
 			c.session.Writable()
 		}
+		return nil
+	case "paused", "read":
+		l.paused, l.lastSeen = verb == "paused", w.clock
 		return nil
 	case "kick":
 		c.session.Kick(&codec.Error{Code: codec.ServerShuttingDown, Text: "server shuts down"})

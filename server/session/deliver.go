@@ -118,6 +118,19 @@ func (s *Session) wait(p *queue.Publication, qos byte, retain bool, id uint32) {
 	e.waiting.Push(queue.Entry{Msg: p.Message().Hold(), SubscriptionID: id, QoS: qos, Retain: retain})
 }
 
+// saturated tells that nothing more can be queued for a connected client.
+func (s *Session) saturated() bool {
+	limit := s.limits.MaxOnline
+	return limit >= 0 && s.extra != nil && s.extra.waiting.Len() > 0 && s.extra.waiting.Len() >= limit
+}
+
+// refuse drops, as one, the retained messages of a filter that nobody has
+// looked up, because none of them could be queued.
+func (s *Session) refuse() {
+	s.host.Metrics().Inc(metrics.QueueMessageIn)
+	s.drop()
+}
+
 func (s *Session) drop() {
 	s.host.Metrics().Inc(metrics.QueueMessageDrop)
 	s.host.Dropped()
@@ -140,6 +153,10 @@ func (s *Session) room() bool {
 	limit := s.limits.MaxOffline
 	st, c := s.host.Store(), s.client()
 	if limit < 0 || st.Len(c) < limit {
+		return true
+	}
+	if n := st.Expire(c, s.host.Unix()); n > 0 {
+		s.host.Metrics().Add(metrics.QueueMessageExpired, n)
 		return true
 	}
 	s.drop()

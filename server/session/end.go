@@ -195,6 +195,9 @@ func (s *Session) scheduleWill() {
 	s.arm(w.at)
 }
 
+// PublishWill publishes the will of a client whose broker ends.
+func (s *Session) PublishWill() { s.fireWill() }
+
 // fireWill publishes the will, if there is one, and removes it [MQTT-3.1.2-10].
 func (s *Session) fireWill() {
 	if s.extra == nil || s.extra.will == nil {

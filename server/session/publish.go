@@ -79,6 +79,7 @@ func (s *Session) route(m *codec.Publish) codec.ReasonCode {
 	}
 	sc := s.host.Scratch()
 	p := &sc.In
+	p.Reset() // a contained panic may have left something
 	p.Topic, p.Payload, p.Forward = m.Topic, m.Payload, nil
 	p.QoS, p.Retain, p.From, p.Expires = m.QoS, m.Retain, s.Key, 0
 	if m.Props.Forward {
@@ -184,6 +185,10 @@ func (s *Session) sendRetained(m *codec.Subscribe) {
 			return
 		}
 		if _, _, shared := codec.SplitShared(x.Filter); shared || !sc.Retained[i] {
+			continue
+		}
+		if s.saturated() {
+			s.refuse()
 			continue
 		}
 		noLocal := x.NoLocal || s.Bridge()

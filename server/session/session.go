@@ -23,6 +23,8 @@ type Link interface {
 	// Full tells that so much waits to be sent that nothing more should be
 	// taken from the queue. The session's Writable is called when it may go on.
 	Full() bool
+	// Paused tells that the broker does not read the connection at present.
+	Paused() bool
 	// LastSeen is the second of the loop clock in which bytes last arrived.
 	LastSeen() uint32
 	// Finish sends what is pending and closes the connection.

@@ -26,6 +26,9 @@ func (s *Session) Timer() {
 	}
 	if s.keepAlive > 0 {
 		end := s.keepAliveEnd()
+		if s.link.Paused() { // the client may have pinged: nobody looks
+			end = max(end, now+1)
+		}
 		if now >= end {
 			s.count(metrics.KeepaliveExpired)
 			s.end(errKeepAlive) // [MQTT-3.1.2-22]

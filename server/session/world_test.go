@@ -176,6 +176,7 @@ type fakeLink struct {
 	out      bytebufferpool.ByteBuffer
 	version  codec.Version
 	full     bool
+	paused   bool
 	finished bool
 	lastSeen uint32
 }
@@ -183,6 +184,7 @@ type fakeLink struct {
 func (l *fakeLink) Output() *bytebufferpool.ByteBuffer { return &l.out }
 func (l *fakeLink) Full() bool                         { return l.full }
 func (l *fakeLink) LastSeen() uint32                   { return l.lastSeen }
+func (l *fakeLink) Paused() bool                       { return l.paused }
 
 func (l *fakeLink) AppendShared(data []byte, ref interface{ Release() }) {
 	l.out.B = append(l.out.B, data...)
