@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vernemq/codec"
+	"vernemq/queue"
 	"vernemq/queue/store"
 )
 
@@ -167,5 +168,72 @@ func TestLongNameInLog(t *testing.T) {
 	}
 	if !strings.Contains(text.String(), "can't authenticate client") || text.Len() > 2000 {
 		t.Errorf("%d bytes: %.300s", text.Len(), text.String())
+	}
+}
+
+// TestManyGroups asks for more groups on one filter than it may have.
+func TestManyGroups(t *testing.T) {
+	b := startBroker(t, testConfig(4))
+	p := connect(t, b, "greedy")
+	filters := make([]codec.Filter, groupsPerFilter+10)
+	for i := range filters {
+		filters[i].Filter = fmt.Appendf(nil, "$share/g%d/a", i)
+	}
+	p.send(codec.AppendSubscribe(nil, codec.V5, 1, 0, filters))
+	f := p.next()
+	codes := f.Body[len(f.Body)-len(filters):]
+	if codes[groupsPerFilter-1] != 0 || codes[groupsPerFilter] != byte(codec.QuotaExceeded) {
+		t.Errorf("codes around the limit: % x", codes[groupsPerFilter-2:groupsPerFilter+2])
+	}
+	p.conn.Close()
+	for end := time.Now().Add(10 * time.Second); b.index.Len() > 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d filters are left", b.index.Len())
+		}
+	}
+}
+
+// TestInboxBytes blocks a loop while others send it large messages: what is
+// under way is bounded, and all of it arrives once the loop goes on.
+func TestInboxBytes(t *testing.T) {
+	cfg := testConfig(2)
+	cfg.MaxOnlineMessages = -1
+	b := startBroker(t, cfg)
+	nameOn := func(loop int, kind string) string {
+		for i := 0; ; i++ {
+			if id := fmt.Sprintf("%s-%d", kind, i); b.home(queue.KeyOf("", id)) == loop {
+				return id
+			}
+		}
+	}
+	sub := connect(t, b, nameOn(1, "sub"))
+	sub.subscribe("big", 0)
+	block := make(chan struct{})
+	b.loops[1].reactor.Post(func() { <-block })
+	const messages, size = 4000, 60000 // 240 MB
+	pub := connect(t, b, nameOn(0, "pub"))
+	go func() {
+		one := append(codec.AppendPublishHead(nil, codec.V5, 0x30, []byte("big"), 0, nil, size), make([]byte, size)...)
+		for range messages {
+			if _, err := pub.conn.Write(one); err != nil {
+				return
+			}
+		}
+	}()
+	for end := time.Now().Add(10 * time.Second); b.loops[1].bytes.Load() < inboxBytes; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the limit was not reached")
+		}
+	}
+	time.Sleep(200 * time.Millisecond) // for more to come, if more may
+	if n := b.loops[1].bytes.Load(); n > inboxBytes+16<<20 {
+		t.Errorf("%d bytes are under way", n)
+	}
+	close(block)
+	if n := len(sub.payloads(messages)); n != messages {
+		t.Errorf("%d messages", n)
+	}
+	if n := b.loops[1].bytes.Load(); n != 0 {
+		t.Errorf("%d bytes are left", n)
 	}
 }

@@ -39,12 +39,21 @@ func (r *route) group(name string) *group {
 	return nil
 }
 
-// joinGroup makes x a member of the named group of its filter.
-func (l *loop) joinGroup(x *subscription, name string) {
+// groupsPerFilter is the number of groups that one filter may have. They are
+// searched from end to end, by every message too.
+const groupsPerFilter = 1024
+
+// joinGroup makes x a member of the named group of its filter. It returns
+// false when the filter has as many groups as it may.
+func (l *loop) joinGroup(x *subscription, name string) bool {
 	b, r := l.broker, &x.node.Value
 	b.wideMu.Lock()
 	g := r.group(name)
 	if g == nil {
+		if w := r.wide.Load(); w != nil && len(w.groups) >= groupsPerFilter {
+			b.wideMu.Unlock()
+			return false
+		}
 		g = &group{name: name, loops: make([]groupMembers, len(b.loops))}
 		b.widenLocked(r, func(w *wide) { w.groups = append(w.groups, g) })
 	}
@@ -52,6 +61,7 @@ func (l *loop) joinGroup(x *subscription, name string) {
 	b.wideMu.Unlock()
 	x.group = g
 	g.loops[l.index].add(x)
+	return true
 }
 
 func (l *loop) leaveGroup(x *subscription) {

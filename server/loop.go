@@ -22,6 +22,9 @@ import (
 // publishers are not read any more until that loop has caught up.
 const inboxLimit = 32768
 
+// inboxBytes is the same for their size.
+const inboxBytes = 64 << 20
+
 // finishTimeout is how long a closing connection may take to accept what is
 // still to be sent.
 const finishTimeout = 5 * time.Second
@@ -44,6 +47,7 @@ type loop struct {
 
 	inbox *reactor.Inbox[delivery] // written by every loop
 	out   [][]delivery             // for each other loop, handed over when the turn ends
+	bytes atomic.Int64             // of messages sent to this loop and not handled; any loop adds
 	// congested are the loops that have too much to do; publishers who wait
 	// for them are held.
 	congested uint64
@@ -288,7 +292,9 @@ func (l *loop) EndTurn() {
 func (l *loop) handOver(t int, d delivery) {
 	l.out[t] = append(l.out[t], d)
 	l.metrics.Inc(metrics.RouterMatchesRemote)
-	if len(l.out[t])+l.broker.loops[t].inbox.Len() >= inboxLimit && l.congested&(1<<t) == 0 {
+	to := l.broker.loops[t]
+	bytes := to.bytes.Add(int64(d.msg.Size()))
+	if (len(l.out[t])+to.inbox.Len() >= inboxLimit || bytes >= inboxBytes) && l.congested&(1<<t) == 0 {
 		l.congested |= 1 << t
 		l.metrics.Inc(metrics.InboxFull)
 	}
@@ -302,6 +308,7 @@ func (l *loop) receive(batch []delivery) {
 	for i := range batch {
 		d := &batch[i]
 		p.View(d.msg)
+		l.bytes.Add(-int64(d.msg.Size()))
 		if d.group == nil {
 			l.deliver(d.route, p)
 		} else if !l.deliverShared(d.group, p) {
@@ -324,7 +331,7 @@ func (l *loop) awaitRelief() {
 	for m := l.congested; m != 0; m &= m - 1 {
 		t := l.broker.loops[bits.TrailingZeros64(m)]
 		t.waiters.Or(1 << l.index)
-		if t.inbox.Len() < inboxLimit/2 {
+		if t.inbox.Len() < inboxLimit/2 && t.bytes.Load() < inboxBytes/2 {
 			t.relieve()
 		}
 	}

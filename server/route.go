@@ -216,10 +216,11 @@ func (l *loop) subscribe(c *client, f *codec.Filter, id uint32) (isNew bool, cod
 		return false, codec.QuotaExceeded
 	}
 	x := &subscription{client: c, node: node, options: o}
-	if shared {
-		l.joinGroup(x, string(name))
-	} else {
+	if !shared {
 		l.addPlain(x)
+	} else if !l.joinGroup(x, string(name)) {
+		l.broker.index.Release(node)
+		return false, codec.QuotaExceeded
 	}
 	c.subs.add(x)
 	return true, codec.ReasonCode(f.QoS)
