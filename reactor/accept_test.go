@@ -73,7 +73,7 @@ func TestMaxConnectionsOfLoopsAtOnce(t *testing.T) {
 		if n := li.Total(); n != 3 {
 			t.Errorf("%d were accepted", n)
 		}
-		li.Close()
+		li.Close(t.Context())
 		for _, c := range cs {
 			c.Close()
 		}
@@ -118,8 +118,8 @@ func TestSuspendAndResume(t *testing.T) {
 			}
 			w.listener.Resume()
 			c.expect(hello(0))
-			w.listener.Close()
-			w.listener.Close()
+			w.listener.Close(t.Context())
+			w.listener.Close(t.Context())
 			w.listener.Resume() // does nothing any more
 			if c, err := dial(w.listener.Addr()); err == nil {
 				c.Close()
@@ -146,7 +146,7 @@ func TestListenersComeAndGo(t *testing.T) {
 		if li.Options().Tag != i || li.Total() != 1 {
 			t.Error("the listener is not described")
 		}
-		li.Close()
+		li.Close(t.Context())
 	}
 	w.eventually("no descriptor is left", func() bool { return descriptors(t) == before })
 }
@@ -189,7 +189,7 @@ func TestListenFails(t *testing.T) {
 		{Network: "unix", Address: filepath.Join(t.TempDir(), "no", "such", "directory")},
 	} {
 		if li, err := w.reactor.Listen(o); err == nil {
-			li.Close()
+			li.Close(t.Context())
 			t.Errorf("%v: no error", o)
 		}
 	}
@@ -260,7 +260,7 @@ func TestUnixSocket(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "address already in use") || strings.Count(err.Error(), "cannot listen") != 1 {
 		t.Errorf("second listener: %v", err)
 	}
-	w.listener.Close()
+	w.listener.Close(t.Context())
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("the file is left: %v", err)
 	}

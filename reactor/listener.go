@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -241,9 +242,9 @@ func localAddr(fd int) (net.Addr, error) {
 	return socket.SockaddrToTCPOrUnixAddr(sa), nil
 }
 
-// Close ends accepting and returns when the sockets are closed. Connections
-// stay. Any goroutine but a loop's.
-func (li *Listener) Close() {
+// Close ends accepting and returns when the sockets are closed, or when ctx
+// ends because a loop is stuck. Connections stay. Any goroutine but a loop's.
+func (li *Listener) Close(ctx context.Context) {
 	li.closeOnce.Do(func() {
 		li.closed.Store(true)
 		var wg sync.WaitGroup
@@ -251,7 +252,12 @@ func (li *Listener) Close() {
 			wg.Add(1)
 			a.loop.Post(func() { defer wg.Done(); a.end() })
 		}
-		wg.Wait()
+		done := make(chan struct{})
+		go func() { wg.Wait(); close(done) }()
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
 		if li.options.Network == "unix" {
 			os.Remove(li.options.Address)
 		}

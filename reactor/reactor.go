@@ -174,11 +174,11 @@ func (r *Reactor) Stop(ctx context.Context) error {
 		r.listeners, r.closed = nil, true
 		r.mu.Unlock()
 		for _, l := range listeners {
-			l.Close()
+			l.Close(ctx)
 		}
 		r.stopping.Store(true)
 		if r.started {
-			if err = r.endLoops(ctx); errors.Is(err, errStuck) {
+			if err = r.endLoops(ctx); errors.Is(err, ErrStuck) {
 				return
 			}
 		}
@@ -190,7 +190,8 @@ func (r *Reactor) Stop(ctx context.Context) error {
 	return err
 }
 
-var errStuck = errors.New("a handler does not return")
+// ErrStuck is part of the error of Stop when loops still run.
+var ErrStuck = errors.New("a handler does not return")
 
 func (r *Reactor) endLoops(ctx context.Context) error {
 	for _, l := range r.loops {
@@ -209,7 +210,7 @@ func (r *Reactor) endLoops(ctx context.Context) error {
 	select {
 	case <-done:
 	case <-time.After(stopGrace):
-		return fmt.Errorf("cannot end the loops: %w", errStuck)
+		return fmt.Errorf("cannot end the loops: %w", ErrStuck)
 	}
 	return errors.Join(errors.New("connections were cut"), ctx.Err())
 }

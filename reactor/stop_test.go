@@ -42,7 +42,7 @@ func TestStopLeavesNothing(t *testing.T) {
 		if err := w.reactor.Stop(context.Background()); err != nil {
 			t.Errorf("second stop: %v", err)
 		}
-		w.listener.Close()
+		w.listener.Close(t.Context())
 		if _, err := w.reactor.Listen(w.listener.Options()); err != ErrStopped {
 			t.Errorf("listen after the end: %v", err)
 		}
@@ -221,7 +221,7 @@ func TestListenDuringStop(t *testing.T) {
 						close(began)
 					}
 					if i%2 == 0 {
-						li.Close()
+						li.Close(t.Context())
 					}
 				}
 			}()

@@ -142,7 +142,7 @@ func TestStopStuck(t *testing.T) {
 	go func() { done <- r.Stop(ctx) }()
 	select {
 	case err := <-done:
-		if !errors.Is(err, errStuck) {
+		if !errors.Is(err, ErrStuck) {
 			t.Errorf("Stop: %v", err)
 		}
 	case <-time.After(10 * time.Second):

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"vernemq/codec"
 	"vernemq/queue"
 	"vernemq/queue/store"
+	"vernemq/reactor"
 )
 
 // TestPingFlood pings without reading the answers: what the broker keeps for
@@ -146,6 +148,30 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestStopStuck stops a broker with a loop that is stuck: the call ends soon
+// after its time is over, and the store stays open for what still runs.
+func TestStopStuck(t *testing.T) {
+	b, err := New(testConfig(2), store.NewMemory(2), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	block := make(chan struct{})
+	defer close(block)
+	b.loops[1].reactor.Post(func() { <-block })
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if err := b.Stop(ctx); !errors.Is(err, reactor.ErrStuck) {
+		t.Error(err)
+	}
+	if d := time.Since(start); d > 8*time.Second {
+		t.Errorf("Stop took %v", d)
+	}
+}
+
 // TestLongNameInLog lets a stranger with a client id of 65,000 bytes be
 // refused: the line that says so stays short.
 func TestLongNameInLog(t *testing.T) {
@@ -208,10 +234,10 @@ func TestInboxBytes(t *testing.T) {
 	}
 	sub := connect(t, b, nameOn(1, "sub"))
 	sub.subscribe("big", 0)
+	pub := connect(t, b, nameOn(0, "pub")) // before: either loop may have to accept it
 	block := make(chan struct{})
 	b.loops[1].reactor.Post(func() { <-block })
 	const messages, size = 4000, 60000 // 240 MB
-	pub := connect(t, b, nameOn(0, "pub"))
 	go func() {
 		one := append(codec.AppendPublishHead(nil, codec.V5, 0x30, []byte("big"), 0, nil, size), make([]byte, size)...)
 		for range messages {

@@ -89,7 +89,7 @@ func (b *Broker) Listen() error {
 		li := newListener(&b.config.Load().Listeners[i])
 		l, err := b.reactor.Listen(li.options())
 		if err != nil {
-			b.closeListeners()
+			b.closeListeners(context.Background())
 			return fmt.Errorf("cannot open listener.%s.%s: %w", li.config.Transport, li.config.Name, err)
 		}
 		b.listeners = append(b.listeners, l)
@@ -97,9 +97,9 @@ func (b *Broker) Listen() error {
 	return nil
 }
 
-func (b *Broker) closeListeners() {
+func (b *Broker) closeListeners(ctx context.Context) {
 	for _, l := range b.listeners {
-		l.Close()
+		l.Close(ctx)
 	}
 	b.listeners = nil
 }
@@ -116,7 +116,7 @@ func (b *Broker) Stop(ctx context.Context) error {
 }
 
 func (b *Broker) stop(ctx context.Context) error {
-	b.closeListeners()
+	b.closeListeners(ctx)
 	// A will goes to the loops of its subscribers when the turn ends, and is
 	// in their output a turn later: only then are the connections closed.
 	b.everywhere(ctx, (*loop).publishWills)
@@ -126,6 +126,9 @@ func (b *Broker) stop(ctx context.Context) error {
 	err := b.reactor.Stop(ctx)
 	if err != nil {
 		err = fmt.Errorf("cannot stop the loops: %w", err)
+		if errors.Is(err, reactor.ErrStuck) {
+			return err // what runs may use the store
+		}
 	}
 	if e := b.store.Close(); e != nil {
 		err = errors.Join(err, fmt.Errorf("cannot close the store: %w", e))
