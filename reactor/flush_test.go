@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"sync/atomic"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
