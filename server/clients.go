@@ -47,12 +47,7 @@ func (c *client) Unsubscribe(filter []byte) bool {
 }
 
 func (c *client) Retained(filter []byte, yield func(*queue.Message) bool) {
-	now := c.Unix()
-	for _, m := range c.loop.broker.retained.Match(c.session.Mountpoint, string(filter), nil) {
-		if !m.Expired(now) && !yield(m) {
-			return
-		}
-	}
+	c.loop.broker.retainedFor(c.session.Mountpoint, filter, c.Unix(), yield)
 }
 
 func (c *client) Presence(online bool) {

@@ -144,7 +144,7 @@ func (l *loop) Opened(*reactor.Conn) {}
 
 // Data handles the packets that have arrived.
 func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
-	limit := l.broker.limits.Load().MaxRemaining
+	limit := l.broker.config.Load().MaxMessageSize
 	for n < len(in) {
 		f, size, need, err := codec.Cut(in[n:], limit)
 		if err != nil {
@@ -160,6 +160,9 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 		}
 		if l.congested != 0 && f.Type() == codec.PUBLISH {
 			l.hold(c)
+			return n, 0
+		}
+		if c.Paused() { // the client publishes faster than it may
 			return n, 0
 		}
 		// Messages stop at the limit, answers at twice the limit: who does
@@ -201,7 +204,7 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 	}
 	cl.conn = c
 	c.SetUser(cl)
-	cl.session.Connect(link{c}, &l.connect, a.assigned, l.broker.limits.Load())
+	cl.session.Connect(link{c}, &l.connect, a.assigned, listenerOf(c).limits)
 	return true
 }
 

@@ -191,16 +191,6 @@ func (l *loop) deliver(r *route, p *queue.Publication) {
 	l.metrics.Add(metrics.RouterMatchesLocal, n)
 }
 
-// retain keeps p as the retained message of its topic, or removes the one
-// that is kept when p is empty [MQTT-3.3.1-5] [MQTT-3.3.1-6].
-func (b *Broker) retain(mountpoint string, p *queue.Publication) {
-	if len(p.Payload) == 0 {
-		b.retained.Delete(mountpoint, string(p.Topic))
-		return
-	}
-	b.retained.Put(mountpoint, string(p.Topic), p.Unpooled())
-}
-
 // subscribe makes or replaces a subscription of c.
 func (l *loop) subscribe(c *client, f *codec.Filter, id uint32) (isNew bool, code codec.ReasonCode) {
 	name, filter, shared := codec.SplitShared(f.Filter)

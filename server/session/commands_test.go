@@ -37,7 +37,7 @@ func (a args) number(name string) int {
 
 // client carries out a command to one client:
 //
-//	NAME connect v31|v4|v5 [persistent] [keepalive=S] [expiry=S] [rmax=N] [maxpacket=N] [noproblems] [bridge]
+//	NAME connect v31|v4|v5 [persistent] [keepalive=S] [expiry=S] [rmax=N] [maxpacket=N] [aliases=N] [noproblems] [bridge]
 //	             [will=TOPIC:PAYLOAD [wqos=N] [wretain] [wdelay=S] [wexpiry=S]]
 //	NAME sub PID FILTER[,QOS][,nl][,rap][,rh1|rh2] … [id=N]
 //	NAME unsub PID FILTER …
@@ -141,6 +141,7 @@ func connectPacket(name string, a args) []byte {
 		c.Version = codec.V5
 		c.SessionExpiry = uint32(a.number("expiry"))
 		c.MaxPacketSize = uint32(a.number("maxpacket"))
+		c.TopicAliasMax = uint16(a.number("aliases"))
 		if n := a.number("rmax"); n > 0 {
 			c.ReceiveMax = uint16(n)
 		}

@@ -64,7 +64,7 @@ const maxInflight = 65534
 func (s *Session) dispatch(p *queue.Publication, qos byte, retain bool, id uint32) {
 	d := s.delivery(qos, retain, id)
 	m := s.host.Metrics()
-	if s.maxPacket != 0 && p.Size(d) > int(s.maxPacket) {
+	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) {
 		m.Inc(metrics.QueueMessageDrop) // counts as delivered [MQTT-3.1.2-25]
 		return
 	}
@@ -97,6 +97,9 @@ func (s *Session) transmit(p *queue.Publication, d *queue.Delivery) {
 	if p.Expires != 0 {
 		d.Now = s.host.Unix()
 	}
+	if s.aliasMax > 0 {
+		s.useAlias(p, d)
+	}
 	out := s.link.Output()
 	if len(p.Payload) < queue.SharedMin {
 		out.B = p.AppendPacket(out.B, d)
@@ -106,6 +109,34 @@ func (s *Session) transmit(p *queue.Publication, d *queue.Delivery) {
 		s.link.AppendShared(m.Payload(), m)
 	}
 	s.count(metrics.PublishSent)
+}
+
+// aliasCost is what a Topic Alias adds to a packet, in bytes.
+const aliasCost = 3
+
+// useAlias gives the topic an alias, as long as there are free ones, or puts
+// the alias that it has in its place [MQTT-3.3.2-11].
+func (s *Session) useAlias(p *queue.Publication, d *queue.Delivery) {
+	if len(p.Topic) <= aliasCost {
+		return
+	}
+	e := s.more()
+	if id, ok := e.topics[string(p.Topic)]; ok {
+		d.Alias, d.KnownAlias = id, true
+		return
+	}
+	if len(e.topics) >= int(s.aliasMax) {
+		return
+	}
+	d.Alias = uint16(len(e.topics)) + 1
+	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) { // it fits without
+		d.Alias = 0
+		return
+	}
+	if e.topics == nil {
+		e.topics = map[string]uint16{}
+	}
+	e.topics[string(p.Topic)] = d.Alias
 }
 
 // wait queues a message for a connected client that cannot take it now.

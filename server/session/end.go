@@ -83,7 +83,7 @@ func (s *Session) detach(willDue bool) {
 		if !willDue {
 			e.will = nil
 		}
-		e.aliases, e.resend = nil, 0
+		e.aliases, e.topics, e.resend, e.rate = nil, nil, 0, bucket{}
 		e.received.Compact()
 	}
 	s.host.Presence(false)

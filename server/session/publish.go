@@ -16,6 +16,9 @@ func (s *Session) publish(f codec.Frame) bool {
 		return s.fail(err)
 	}
 	s.count(metrics.PublishReceived)
+	if s.limits.MaxRate > 0 {
+		s.spend()
+	}
 	if s.v5() {
 		if err := s.alias(m); err != nil {
 			return s.fail(err)
@@ -154,7 +157,12 @@ func (s *Session) subscribe(f codec.Frame) bool {
 		sc.Retained = append(sc.Retained, wanted && code < 0x80)
 	}
 	out := s.link.Output()
+	n := len(out.B)
 	out.B = codec.AppendSuback(out.B, s.version, m.PacketID, sc.Codes, "")
+	if s.tooLarge(len(out.B) - n) {
+		out.B = out.B[:n]
+		return s.fail(errAnswerSize)
+	}
 	s.count(metrics.SubackSent)
 	s.sendRetained(m)
 	return true
@@ -229,7 +237,12 @@ func (s *Session) unsubscribe(f codec.Frame) bool {
 		sc.Codes = append(sc.Codes, byte(code))
 	}
 	out := s.link.Output()
+	n := len(out.B)
 	out.B = codec.AppendUnsuback(out.B, s.version, m.PacketID, sc.Codes, "")
+	if s.tooLarge(len(out.B) - n) {
+		out.B = out.B[:n]
+		return s.fail(errAnswerSize)
+	}
 	s.count(metrics.UnsubackSent)
 	return true
 }

@@ -36,6 +36,14 @@ func (s *Session) Timer() {
 		}
 		s.arm(end)
 	}
+	if s.ends > 0 {
+		if now >= s.ends {
+			s.end(errLifetime)
+			return
+		}
+		s.arm(s.ends)
+	}
+	s.refill(now)
 	s.retry(now)
 	s.trim()
 	if s.extra != nil {

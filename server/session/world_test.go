@@ -186,6 +186,18 @@ func (l *fakeLink) Full() bool                         { return l.full }
 func (l *fakeLink) LastSeen() uint32                   { return l.lastSeen }
 func (l *fakeLink) Paused() bool                       { return l.paused }
 
+func (l *fakeLink) PauseRead() {
+	l.paused = true
+	l.world.say("%s is not read", l.name)
+}
+
+func (l *fakeLink) ResumeRead() {
+	if l.paused {
+		l.paused = false
+		l.world.say("%s is read again", l.name)
+	}
+}
+
 func (l *fakeLink) AppendShared(data []byte, ref interface{ Release() }) {
 	l.out.B = append(l.out.B, data...)
 	ref.Release()
@@ -270,12 +282,13 @@ func (w *world) setLimits(words []string) error {
 	ints := map[string]*int{
 		"inflight": &w.limits.MaxInflight, "online": &w.limits.MaxOnline, "offline": &w.limits.MaxOffline,
 		"subscriptions": &w.limits.MaxSubscriptions, "depth": &w.limits.TopicMaxDepth,
+		"rate": &w.limits.MaxRate, "remaining": &w.limits.MaxRemaining,
 	}
 	uint16s := map[string]*uint16{
-		"receive": &w.limits.ReceiveMaxBroker, "receiveclient": &w.limits.ReceiveMaxClient, "alias": &w.limits.TopicAliasMaxClient,
+		"receive": &w.limits.ReceiveMaxBroker, "receiveclient": &w.limits.ReceiveMaxClient, "alias": &w.limits.TopicAliasMaxClient, "aliasout": &w.limits.TopicAliasMaxBroker,
 	}
 	uint32s := map[string]*uint32{
-		"retry": &w.limits.RetryInterval, "willdelay": &w.limits.MaxWillDelay, "expiry": &w.limits.PersistentExpiry,
+		"retry": &w.limits.RetryInterval, "willdelay": &w.limits.MaxWillDelay, "expiry": &w.limits.PersistentExpiry, "lifetime": &w.limits.Lifetime,
 	}
 	bools := map[string]*bool{
 		"lifo": &w.limits.LIFO, "override": &w.limits.OverrideMaxOnline, "upgrade": &w.limits.UpgradeQoS,
