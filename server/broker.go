@@ -36,6 +36,8 @@ type Broker struct {
 	store      store.Store
 	index      *trie.Index[route]
 	retained   *trie.Topics[*queue.Message] // unpooled messages, readers do not count
+	shares     map[uint32]*group            // by number
+	lastShare  uint32                       // number given last; both under wideMu
 	wideMu     sync.Mutex                   // guards changes of route.wide and group.refs
 	stopping   chan struct{}                // closed when Stop begins
 	background sync.WaitGroup               // goroutines beside the loops
@@ -49,7 +51,7 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 	if cfg.Loops > maxLoops {
 		return nil, fmt.Errorf("cannot run %d loops: at most %d", cfg.Loops, maxLoops)
 	}
-	b := &Broker{log: log, store: st, stopping: make(chan struct{}), index: trie.NewIndex[route](), retained: trie.NewTopics[*queue.Message]()}
+	b := &Broker{log: log, store: st, stopping: make(chan struct{}), shares: map[uint32]*group{}, index: trie.NewIndex[route](), retained: trie.NewTopics[*queue.Message]()}
 	b.config.Store(cfg)
 	r, err := reactor.New(reactor.Config{
 		Loops:          cfg.Loops,
@@ -168,6 +170,7 @@ func (l *loop) publishWills() {
 
 // endSessions ends every connection of the loop.
 func (l *loop) endSessions(cause *codec.Error) {
+	l.ending = true
 	var online []*client
 	for c := range l.clients.all {
 		if c.session.Online() {

@@ -64,10 +64,9 @@ func (c *client) Presence(online bool) {
 
 func (c *client) Dropped() { c.loop.drops[c]++ }
 
-func (c *client) Ended() {
-	c.Unsubscribe(nil)
-	c.loop.forget(c)
-}
+func (c *client) Redeliver(share uint32, m *queue.Message) { c.loop.redeliver(share, m) }
+
+func (c *client) Ended() { c.loop.forget(c) }
 
 // link is a connection as its session sees it.
 type link struct{ *reactor.Conn }

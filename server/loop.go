@@ -57,6 +57,8 @@ type loop struct {
 	matches []*trie.Node[route]
 	scratch session.Scratch
 	arrived queue.Publication // a message from another loop
+	behind  queue.Publication // a message that a member of a shared subscription left behind
+	ending  bool              // the broker stops
 	connect codec.Connect
 	random  *rand.Rand
 

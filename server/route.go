@@ -198,6 +198,7 @@ func (l *loop) subscribe(c *client, f *codec.Filter, id uint32) (isNew bool, cod
 	node := l.broker.index.Acquire(c.session.Mountpoint, string(filter))
 	if x := c.subs.find(node, string(name), shared); x != nil {
 		l.broker.index.Release(node) // x holds it already
+		o.Share = x.options.Share
 		x.options = o
 		return false, codec.ReasonCode(f.QoS)
 	}

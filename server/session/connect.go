@@ -82,7 +82,7 @@ func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits)
 func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 	s.link, s.limits = link, l
 	s.version, s.keepAlive = c.Version, c.KeepAlive
-	s.flags = everPresent
+	s.flags = s.flags&sharer | everPresent
 	if c.Bridge {
 		s.flags |= bridge
 	}

@@ -209,7 +209,7 @@ func (s *Session) sendRetained(m *codec.Subscribe) {
 			if s.limits.UpgradeQoS {
 				qos = x.QoS
 			}
-			s.send(&sc.Out, qos, true, m.SubscriptionID)
+			s.send(&sc.Out, queue.Entry{QoS: qos, Retain: true, SubscriptionID: m.SubscriptionID})
 			sc.Out.Reset()
 			return true
 		})

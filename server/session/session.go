@@ -59,14 +59,18 @@ type Host interface {
 	// Retained yields the retained messages that match a filter; they are
 	// borrowed for the call.
 	Retained(filter []byte, yield func(*queue.Message) bool)
+	// Redeliver gives a message to another member of a shared subscription
+	// that this client has left, if there is one. The message is borrowed.
+	Redeliver(share uint32, m *queue.Message)
 	// Arm asks for a call of Timer at a second of the loop clock, or earlier.
 	Arm(deadline uint32)
 	// Presence tells that the client went online or offline.
 	Presence(online bool)
 	// Dropped tells that a message was lost because the queue was full.
 	Dropped()
-	// Ended tells that the session is over: its subscriptions go and the
-	// client is forgotten. The session is not used afterwards.
+	// Ended tells that the session is over and the client is to be forgotten:
+	// it has no subscriptions and no messages. The session is not used
+	// afterwards.
 	Ended()
 }
 
@@ -146,6 +150,7 @@ const (
 	bridge                        // the peer said it is a bridge (levels 131, 132)
 	noProblems                    // Request Problem Information 0
 	everPresent                   // there was a connection before this one
+	sharer                        // got messages of shared subscriptions
 )
 
 // extra is the part of a session that exists only while it is needed.

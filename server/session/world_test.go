@@ -28,6 +28,7 @@ type world struct {
 	order    []string
 	retained map[string]*queue.Message
 	links    map[string]*fakeLink // the latest connection under a name
+	shares   []string             // shared subscriptions, by number less one
 }
 
 const worldEpoch = 1_000_000_000 // the wall clock when the loop clock is 0
@@ -113,15 +114,56 @@ func (c *fakeClient) Publish(p *queue.Publication) {
 	for _, name := range slices.Clone(w.order) {
 		to := w.clients[name]
 		for i := range to.subs {
-			if matches(to.subs[i].filter, string(p.Topic)) {
-				to.session.Deliver(p, &to.subs[i].Options)
+			if x := &to.subs[i]; x.Share == 0 && matches(x.filter, string(p.Topic)) {
+				to.session.Deliver(p, &x.Options)
 			}
+		}
+	}
+	for i, filter := range w.shares {
+		if _, f, _ := codec.SplitShared([]byte(filter)); matches(string(f), string(p.Topic)) {
+			w.deliverShared(uint32(i+1), p)
 		}
 	}
 }
 
+// deliverShared gives p to the first member that is online, else to the first.
+func (w *world) deliverShared(share uint32, p *queue.Publication) {
+	var to *Session
+	var options *Options
+	for _, name := range w.order {
+		c := w.clients[name]
+		for i := range c.subs {
+			if c.subs[i].Share == share && (to == nil || !to.Online() && c.session.Online()) {
+				to, options = &c.session, &c.subs[i].Options
+			}
+		}
+	}
+	if to != nil {
+		to.Deliver(p, options)
+	}
+}
+
+func (c *fakeClient) Redeliver(share uint32, m *queue.Message) {
+	var p queue.Publication
+	p.View(m)
+	c.world.deliverShared(share, &p)
+	p.Reset()
+}
+
+// share numbers a filter if it is a shared one.
+func (w *world) share(filter string) uint32 {
+	if !strings.HasPrefix(filter, "$share/") {
+		return 0
+	}
+	if i := slices.Index(w.shares, filter); i >= 0 {
+		return uint32(i + 1)
+	}
+	w.shares = append(w.shares, filter)
+	return uint32(len(w.shares))
+}
+
 func (c *fakeClient) Subscribe(f *codec.Filter, id uint32) (bool, codec.ReasonCode) {
-	o := Options{ID: id, QoS: f.QoS, NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished}
+	o := Options{ID: id, Share: c.world.share(string(f.Filter)), QoS: f.QoS, NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished}
 	for i := range c.subs {
 		if c.subs[i].filter == string(f.Filter) {
 			c.subs[i].Options = o
