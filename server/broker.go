@@ -165,6 +165,9 @@ var errShutdown = &codec.Error{Code: codec.ServerShuttingDown, Text: "server shu
 func (l *loop) publishWills() {
 	for c := range l.clients.all {
 		c.session.PublishWill()
+		for _, a := range c.others() {
+			a.session.PublishWill()
+		}
 	}
 }
 
@@ -178,7 +181,9 @@ func (l *loop) endSessions(cause *codec.Error) {
 		}
 	}
 	for _, c := range online {
-		c.session.Kick(cause)
+		for c.session.Online() {
+			c.session.Kick(cause) // another connection may take this one's place
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ type client struct {
 	loop    *loop
 	conn    *reactor.Conn // nil while the client is away
 	timer   uint32        // id in the loop's wheel
+	more    *[]*attached  // further connections, nil when there are none
 	subs    subscriptions
 }
 
@@ -55,6 +56,9 @@ func (c *client) Presence(online bool) {
 		c.conn = nil
 		c.loop.wheel.Cancel(c.timer)
 	}
+	if c.more != nil { // one of them takes this place
+		return
+	}
 	for _, x := range c.subs.list {
 		if x.group != nil {
 			x.group.loops[c.loop.index].moved(x)
@@ -66,7 +70,26 @@ func (c *client) Dropped() { c.loop.drops[c]++ }
 
 func (c *client) Redeliver(share uint32, m *queue.Message) { c.loop.redeliver(share, m) }
 
-func (c *client) Ended() { c.loop.forget(c) }
+func (c *client) Accompanied() bool { return c.more != nil }
+
+func (c *client) Inherit(m *queue.Message, e queue.Entry) { c.inherit(&c.session, m, e) }
+
+func (c *client) Ended() {
+	if c.more != nil {
+		c.promote()
+		return
+	}
+	c.loop.forget(c)
+}
+
+// deliver gives p to the client because of a subscription.
+func (c *client) deliver(p *queue.Publication, o *session.Options) {
+	if c.more == nil {
+		c.session.Deliver(p, o)
+		return
+	}
+	c.deliverAll(p, o)
+}
 
 // link is a connection as its session sees it.
 type link struct{ *reactor.Conn }

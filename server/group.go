@@ -234,7 +234,7 @@ func (l *loop) deliverShared(g *group, p *queue.Publication) bool {
 		m.next++
 		x = list[m.next%len(list)]
 	}
-	x.client.session.Deliver(p, &x.options)
+	x.client.deliver(p, &x.options)
 	l.metrics.Inc(metrics.RouterMatchesLocal)
 	return true
 }

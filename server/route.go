@@ -181,11 +181,11 @@ func (l *loop) deliver(r *route, p *queue.Publication) {
 		return
 	}
 	n := 1
-	s.first.client.session.Deliver(p, &s.first.options)
+	s.first.client.deliver(p, &s.first.options)
 	if s.rest != nil {
 		n += len(*s.rest)
 		for _, x := range *s.rest {
-			x.client.session.Deliver(p, &x.options)
+			x.client.deliver(p, &x.options)
 		}
 	}
 	l.metrics.Add(metrics.RouterMatchesLocal, n)

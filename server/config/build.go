@@ -18,6 +18,8 @@ func (l *Loaded) build() (errs Errors) {
 		MaxClientIDSize:           l.int("max_client_id_size"),
 		RetryInterval:             l.seconds("retry_interval"),
 		MaxLastWillDelay:          l.willDelay(),
+		AllowMultipleSessions:     l.value("allow_multiple_sessions") == "on",
+		QueueBalance:              l.value("queue_deliver_mode") == "balance",
 		MaxInflightMessages:       l.int("max_inflight_messages"),
 		TopicAliasMaxBroker:       uint16(l.int("topic_alias_max_broker")),
 		ExpireRetainCache:         time.Duration(l.int("expire_retain_cache")) * time.Second,

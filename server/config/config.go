@@ -8,6 +8,8 @@ type Config struct {
 	NodeName string
 
 	AllowAnonymous             bool
+	AllowMultipleSessions      bool
+	QueueBalance               bool          // a message goes to one connection of such a session, not to all
 	MaxClientIDSize            int           // bytes
 	RetryInterval              time.Duration // 0 = never
 	PersistentClientExpiration time.Duration // 0 = never

@@ -78,6 +78,16 @@ func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits)
 	}
 }
 
+// Join attaches one more connection of a client that is connected already:
+// both share the subscriptions and what follows from them. There is nothing to
+// resume, and Clean Start wipes nothing.
+func (s *Session) Join(link Link, c *codec.Connect, l *Limits) {
+	s.attach(link, c, l)
+	if s.connack(true, false) {
+		s.host.Presence(true)
+	}
+}
+
 // attach takes over what CONNECT says of the connection.
 func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 	s.link, s.limits = link, l
@@ -109,10 +119,6 @@ func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 	s.window = min(max(s.window, 1), 65534)
 	if s.expiry > 0 {
 		s.flags |= persistent
-	}
-	s.Username = ""
-	if c.HasUsername {
-		s.Username = string(c.Username)
 	}
 	s.setWill(c) // a will of the connection before is gone [MQTT-3.1.3-9]
 	s.due = 0

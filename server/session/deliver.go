@@ -27,6 +27,12 @@ func (s *Session) Deliver(p *queue.Publication, o *Options) {
 	s.send(p, queue.Entry{QoS: qos, Retain: p.Retain && o.RetainAsPublished, SubscriptionID: o.ID, Share: o.Share})
 }
 
+// Take takes a message that another connection of the same client left behind.
+func (s *Session) Take(p *queue.Publication, e queue.Entry) {
+	e.Msg = nil
+	s.send(p, e)
+}
+
 // send passes a publication on to the client, or keeps it until the client
 // can take it. The entry says how; its Msg is set when somebody holds it.
 func (s *Session) send(p *queue.Publication, e queue.Entry) {

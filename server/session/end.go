@@ -87,6 +87,10 @@ func (s *Session) detach(willDue bool) {
 		e.received.Compact()
 	}
 	s.host.Presence(false)
+	if s.host.Accompanied() {
+		s.leave()
+		return
+	}
 	if s.flags&persistent == 0 {
 		s.over()
 		return
@@ -102,6 +106,26 @@ func (s *Session) detach(willDue bool) {
 // over ends the session: it is the last thing that happens to it.
 func (s *Session) over() {
 	s.clear()
+	s.host.Ended()
+}
+
+// leave ends a session whose client has other connections: they keep the
+// subscriptions and may inherit the messages.
+func (s *Session) leave() {
+	s.fireWill()
+	if e := s.extra; e != nil {
+		for f := range e.inflight.All {
+			if f.Msg != nil {
+				s.host.Inherit(f.Msg, f.Entry)
+			}
+		}
+		for x := range e.waiting.All {
+			s.host.Inherit(x.Msg, x)
+		}
+		s.host.Metrics().Add(metrics.QueueMessageUnhandled, e.waiting.Clear())
+		e.inflight.Clear()
+	}
+	s.flags, s.extra = 0, nil
 	s.host.Ended()
 }
 

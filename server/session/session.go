@@ -64,8 +64,13 @@ type Host interface {
 	Redeliver(share uint32, m *queue.Message)
 	// Arm asks for a call of Timer at a second of the loop clock, or earlier.
 	Arm(deadline uint32)
-	// Presence tells that the client went online or offline.
+	// Presence tells that the connection of this session began or ended.
 	Presence(online bool)
+	// Accompanied tells that the client has other connections, which go on
+	// when this one ends (allow_multiple_sessions). Inherit gives them, if the
+	// configuration says so, a message of this one; it is borrowed.
+	Accompanied() bool
+	Inherit(m *queue.Message, e queue.Entry)
 	// Dropped tells that a message was lost because the queue was full.
 	Dropped()
 	// Ended tells that the session is over and the client is to be forgotten:
@@ -126,7 +131,6 @@ type Session struct {
 	// ID and Mountpoint name the session; Key is queue.KeyOf of the two.
 	ID, Mountpoint string
 	Key            uint64
-	Username       string
 
 	extra *extra // what an idle session does not need
 
@@ -172,6 +176,9 @@ type extra struct {
 func New(host Host, mountpoint, id string) Session {
 	return Session{host: host, Mountpoint: mountpoint, ID: id, Key: queue.KeyOf(mountpoint, id)}
 }
+
+// Move gives the session another host.
+func (s *Session) Move(host Host) { s.host = host }
 
 // Online tells whether the client is connected.
 func (s *Session) Online() bool { return s.link != nil }

@@ -96,6 +96,9 @@ func (c *fakeClient) Presence(online bool) {
 	}
 }
 
+func (c *fakeClient) Accompanied() bool                   { return false }
+func (c *fakeClient) Inherit(*queue.Message, queue.Entry) {}
+
 func (c *fakeClient) Ended() {
 	c.subs = nil
 	delete(c.world.clients, c.name)
