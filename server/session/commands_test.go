@@ -111,6 +111,13 @@ func (w *world) connect(name string, a args) error {
 	if err := codec.DecodeConnect(f, &c); err != nil {
 		return err
 	}
+	w.join(name, &c)
+	return nil
+}
+
+// join connects a client, which takes over from the connection that it may
+// have.
+func (w *world) join(name string, c *codec.Connect) *fakeClient {
 	cl := w.clients[name]
 	if cl != nil && cl.session.Online() {
 		cl.session.TakeOver()
@@ -125,8 +132,8 @@ func (w *world) connect(name string, a args) error {
 	l := &fakeLink{world: w, name: name, version: c.Version, lastSeen: w.clock}
 	w.links[name] = l
 	limits := w.limits
-	cl.session.Connect(l, &c, false, &limits)
-	return nil
+	cl.session.Connect(l, c, false, &limits)
+	return cl
 }
 
 func connectPacket(name string, a args) []byte {

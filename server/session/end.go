@@ -170,15 +170,15 @@ func (s *Session) passOn(e queue.Entry) {
 // passOn finds the messages that another client may get: those that wait, and
 // those of QoS 1 that are not acknowledged. A QoS 2 delivery that has begun
 // ends with its session [MQTT-4.8.2-5].
-func (x *extra) passOn(each func(queue.Entry)) {
-	for f := range x.inflight.All {
+func (e *extra) passOn(each func(queue.Entry)) {
+	for f := range e.inflight.All {
 		if f.State == queue.AwaitPuback {
 			each(f.Entry)
 		}
 	}
-	x.restoreOrder()
-	for e := range x.waiting.All {
-		each(e)
+	e.restoreOrder()
+	for x := range e.waiting.All {
+		each(x)
 	}
 }
 
