@@ -69,7 +69,11 @@ func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits)
 		s.discard() // [MQTT-3.1.2-4]
 	}
 	s.attach(link, c, l)
-	s.connack(resumed, assigned)
+	if !s.connack(resumed, assigned) {
+		link.Finish(errAnswerSize)
+		s.detach(false)
+		return
+	}
 	s.host.Presence(true)
 	if resumed {
 		s.resume()
@@ -118,7 +122,9 @@ func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 	}
 }
 
-func (s *Session) connack(resumed, assigned bool) {
+// connack writes CONNACK. It returns false, and nothing is written, when the
+// client takes no packet of that size [MQTT-3.1.2-24].
+func (s *Session) connack(resumed, assigned bool) bool {
 	var p codec.ConnackProps
 	if s.v5() {
 		if assigned {
@@ -130,19 +136,32 @@ func (s *Session) connack(resumed, assigned bool) {
 		p.TopicAliasMax = s.limits.TopicAliasMaxClient
 	}
 	out := s.link.Output()
+	before := len(out.B)
 	// MQTT 3.1 has no Session Present.
 	out.B = codec.AppendConnack(out.B, s.version, resumed && s.version != codec.V31, codec.Success, &p)
+	if s.maxPacket != 0 && len(out.B)-before > int(s.maxPacket) {
+		out.B = out.B[:before]
+		return false
+	}
 	s.count(metrics.ConnackSent)
+	return true
 }
 
 // Refuse gives the CONNACK that refuses a CONNECT, or nothing where the
-// protocol wants silence: a malformed packet of MQTT 3 [MQTT-3.1.4-1].
-func Refuse(v codec.Version, code codec.ReasonCode) []byte {
+// protocol wants silence: a malformed packet of MQTT 3 [MQTT-3.1.4-1], or a
+// client that takes no packet of that size [MQTT-3.1.2-24].
+func Refuse(c *codec.Connect, code codec.ReasonCode) []byte {
+	v := c.Version
+	if c.MaxPacketSize != 0 && c.MaxPacketSize < refusalSize {
+		return nil
+	}
 	if v != codec.V5 && (code == codec.MalformedPacket || code == codec.ProtocolError || code == codec.TopicNameInvalid) {
 		return nil
 	}
 	return codec.AppendConnack(nil, v, false, code, nil)
 }
+
+const refusalSize = 5 // of a CONNACK without properties
 
 // TakeOver ends the connection that a new one of the same client replaces
 // [MQTT-3.1.4-3]. The session ends with it unless it is persistent.

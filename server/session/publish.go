@@ -136,6 +136,9 @@ func (s *Session) subscribe(f codec.Frame) bool {
 		return s.fail(err)
 	}
 	s.count(metrics.SubscribeReceived)
+	if !s.takesCodes(m.Filters.Len()) {
+		return s.fail(errAnswerSize)
+	}
 	if s.tooDeep(m.Filters) {
 		return s.fail(errFilterDepth)
 	}
@@ -158,6 +161,12 @@ func (s *Session) subscribe(f codec.Frame) bool {
 	s.count(metrics.SubackSent)
 	s.sendRetained(m)
 	return true
+}
+
+// takesCodes tells whether a SUBACK or UNSUBACK with n codes is not too large
+// for the client [MQTT-3.1.2-24].
+func (s *Session) takesCodes(n int) bool {
+	return s.maxPacket == 0 || codec.PacketSize(3+n) <= int(s.maxPacket)
 }
 
 func (s *Session) tooDeep(fs codec.Filters) bool {
@@ -216,6 +225,9 @@ func (s *Session) unsubscribe(f codec.Frame) bool {
 		return s.fail(err)
 	}
 	s.count(metrics.UnsubscribeReceived)
+	if !s.takesCodes(m.Filters.Len()) {
+		return s.fail(errAnswerSize)
+	}
 	sc.Codes = sc.Codes[:0]
 	for fs := m.Filters; ; {
 		x, ok := fs.Next()

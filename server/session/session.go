@@ -245,6 +245,7 @@ var (
 	errAlias         = &codec.Error{Code: codec.TopicAliasInvalid, Text: "Topic Alias above the maximum"}
 	errUnknownAlias  = &codec.Error{Code: codec.ProtocolError, Text: "Topic Alias without a topic"}
 	errReceiveMax    = &codec.Error{Code: codec.ReceiveMaximumExceeded, Text: "more QoS 2 messages than the Receive Maximum"}
+	errAnswerSize    = &codec.Error{Code: codec.PacketTooLarge, Text: "answer is larger than the client's Maximum Packet Size"}
 	errExpiryChange  = &codec.Error{Code: codec.ProtocolError, Text: "DISCONNECT sets a Session Expiry Interval after CONNECT had none"}
 	errKeepAlive     = &codec.Error{Code: codec.KeepAliveTimeout, Text: "nothing received for 1.5 times the keep alive"}
 	errTakenOver     = &codec.Error{Code: codec.SessionTakenOver, Text: "client connected again"}
