@@ -62,6 +62,13 @@ func TestStrings(t *testing.T) {
 		{"MQTT-1.5.7-1 name", V5, 0x30, `"a" 09 26 0003 eda080 "v"`, MalformedPacket},
 		{"MQTT-1.5.7-1 value", V5, 0x30, `"a" 09 26 "k" 0003 eda080`, MalformedPacket},
 	})
+	for _, s := range []string{"\xc0\x80", "\xe0\x80\xaf", "\xf4\x90\x80\x80", "\xe2\x82", "\xff", "\xed\xbf\xbf"} {
+		for _, s := range []string{s, "0123456789" + s, s + "0123456789"} {
+			if validText([]byte(s)) || ValidTopic([]byte(s)) == nil || ValidFilter([]byte(s)) == nil {
+				t.Errorf("MQTT-1.5.4-1: %q is accepted", s)
+			}
+		}
+	}
 	// Payloads, passwords and correlation data are no strings.
 	check(t, []statement{
 		{"payload", V5, 0x30, `"a" 00 ff00`, 0},
