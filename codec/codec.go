@@ -45,9 +45,6 @@ var typeNames = [16]string{"RESERVED", "CONNECT", "CONNACK", "PUBLISH", "PUBACK"
 
 func (t Type) String() string { return typeNames[t&15] }
 
-// PacketSize is the size of a packet with a Remaining Length.
-func PacketSize(remaining int) int { return 1 + sizeOfLength(remaining) + remaining }
-
 // Error is a packet that is refused. The values are made once, so that a
 // decoding error allocates nothing.
 type Error struct {

@@ -114,6 +114,13 @@ func (w *world) connect(name string, a args) error {
 	if err := codec.DecodeConnect(f, &c); err != nil {
 		return err
 	}
+	w.join(name, &c, a.has("assigned"))
+	return nil
+}
+
+// join connects a client, which takes over from the connection that it may
+// have.
+func (w *world) join(name string, c *codec.Connect, assigned bool) *fakeClient {
 	cl := w.clients[name]
 	if cl != nil && cl.session.Online() {
 		cl.session.TakeOver()
@@ -128,8 +135,8 @@ func (w *world) connect(name string, a args) error {
 	l := &fakeLink{world: w, name: name, version: c.Version, lastSeen: w.clock}
 	w.links[name] = l
 	limits := w.limits
-	cl.session.Connect(l, &c, a.has("assigned"), &limits)
-	return nil
+	cl.session.Connect(l, c, assigned, &limits)
+	return cl
 }
 
 func connectPacket(name string, a args) []byte {

@@ -70,8 +70,6 @@ func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits)
 	}
 	s.attach(link, c, l)
 	if !s.connack(resumed, assigned) {
-		link.Finish(errAnswerSize)
-		s.detach(false)
 		return
 	}
 	s.host.Presence(true)
@@ -80,16 +78,27 @@ func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits)
 	}
 }
 
+// Join attaches one more connection of a client that is connected already:
+// both share the subscriptions and what follows from them. There is nothing to
+// resume, and Clean Start wipes nothing.
+func (s *Session) Join(link Link, c *codec.Connect, l *Limits) {
+	s.attach(link, c, l)
+	if s.connack(true, false) {
+		s.host.Presence(true)
+	}
+}
+
 // attach takes over what CONNECT says of the connection.
 func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 	s.link, s.limits = link, l
 	s.version, s.keepAlive = c.Version, c.KeepAlive
-	s.flags = everPresent
+	s.flags = s.flags&sharer | everPresent
 	if c.Bridge {
 		s.flags |= bridge
 	}
-	s.maxPacket = 0
+	s.maxPacket, s.aliasMax, s.ends = 0, 0, 0
 	if s.v5() {
+		s.aliasMax = min(c.TopicAliasMax, l.TopicAliasMaxBroker) // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
 		s.expiry = c.SessionExpiry
 		s.maxPacket = c.MaxPacketSize
 		s.window = min(c.ReceiveMax, l.ReceiveMaxClient)
@@ -111,19 +120,19 @@ func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 	if s.expiry > 0 {
 		s.flags |= persistent
 	}
-	s.Username = ""
-	if c.HasUsername {
-		s.Username = string(c.Username)
-	}
 	s.setWill(c) // a will of the connection before is gone [MQTT-3.1.3-9]
 	s.due = 0
 	if c.KeepAlive > 0 {
 		s.arm(s.keepAliveEnd())
 	}
+	if l.Lifetime > 0 {
+		s.ends = after(s.host.Clock(), l.Lifetime)
+		s.arm(s.ends)
+	}
 }
 
-// connack writes CONNACK. It returns false, and nothing is written, when the
-// client takes no packet of that size [MQTT-3.1.2-24].
+// connack accepts the client. It returns false when the client's Maximum
+// Packet Size does not even allow that.
 func (s *Session) connack(resumed, assigned bool) bool {
 	var p codec.ConnackProps
 	if s.v5() {
@@ -134,18 +143,33 @@ func (s *Session) connack(resumed, assigned bool) bool {
 			p.ReceiveMax = s.limits.ReceiveMaxBroker
 		}
 		p.TopicAliasMax = s.limits.TopicAliasMaxClient
+		p.MaxPacketSize = s.limits.maxPacketSize()
 	}
 	out := s.link.Output()
-	before := len(out.B)
+	n := len(out.B)
 	// MQTT 3.1 has no Session Present.
 	out.B = codec.AppendConnack(out.B, s.version, resumed && s.version != codec.V31, codec.Success, &p)
-	if s.maxPacket != 0 && len(out.B)-before > int(s.maxPacket) {
-		out.B = out.B[:before]
+	if s.tooLarge(len(out.B) - n) {
+		out.B = out.B[:n]
+		s.link.Finish(errAnswerSize)
+		s.detach(false)
 		return false
 	}
 	s.count(metrics.ConnackSent)
 	return true
 }
+
+// maxPacketSize is the largest packet for which the client need not fear
+// MaxRemaining, 0 when there is no limit.
+func (l *Limits) maxPacketSize() uint32 {
+	if l.MaxRemaining <= 0 || l.MaxRemaining >= codec.MaxRemaining {
+		return 0
+	}
+	return uint32(1 + codec.LengthSize(l.MaxRemaining) + l.MaxRemaining)
+}
+
+// tooLarge tells that a packet is larger than the client takes [MQTT-3.1.2-24].
+func (s *Session) tooLarge(size int) bool { return s.maxPacket != 0 && size > int(s.maxPacket) }
 
 // Refuse gives the CONNACK that refuses a CONNECT, or nothing where the
 // protocol wants silence: a malformed packet of MQTT 3 [MQTT-3.1.4-1], or a

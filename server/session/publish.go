@@ -16,6 +16,9 @@ func (s *Session) publish(f codec.Frame) bool {
 		return s.fail(err)
 	}
 	s.count(metrics.PublishReceived)
+	if s.limits.MaxRate > 0 {
+		s.spend()
+	}
 	if s.v5() {
 		if err := s.alias(m); err != nil {
 			return s.fail(err)
@@ -136,9 +139,6 @@ func (s *Session) subscribe(f codec.Frame) bool {
 		return s.fail(err)
 	}
 	s.count(metrics.SubscribeReceived)
-	if !s.takesCodes(m.Filters.Len()) {
-		return s.fail(errAnswerSize)
-	}
 	if s.tooDeep(m.Filters) {
 		return s.fail(errFilterDepth)
 	}
@@ -157,16 +157,15 @@ func (s *Session) subscribe(f codec.Frame) bool {
 		sc.Retained = append(sc.Retained, wanted && code < 0x80)
 	}
 	out := s.link.Output()
+	n := len(out.B)
 	out.B = codec.AppendSuback(out.B, s.version, m.PacketID, sc.Codes, "")
+	if s.tooLarge(len(out.B) - n) {
+		out.B = out.B[:n]
+		return s.fail(errAnswerSize)
+	}
 	s.count(metrics.SubackSent)
 	s.sendRetained(m)
 	return true
-}
-
-// takesCodes tells whether a SUBACK or UNSUBACK with n codes is not too large
-// for the client [MQTT-3.1.2-24].
-func (s *Session) takesCodes(n int) bool {
-	return s.maxPacket == 0 || codec.PacketSize(3+n) <= int(s.maxPacket)
 }
 
 func (s *Session) tooDeep(fs codec.Filters) bool {
@@ -210,7 +209,7 @@ func (s *Session) sendRetained(m *codec.Subscribe) {
 			if s.limits.UpgradeQoS {
 				qos = x.QoS
 			}
-			s.send(&sc.Out, qos, true, m.SubscriptionID)
+			s.send(&sc.Out, queue.Entry{QoS: qos, Retain: true, SubscriptionID: m.SubscriptionID})
 			sc.Out.Reset()
 			return true
 		})
@@ -225,9 +224,6 @@ func (s *Session) unsubscribe(f codec.Frame) bool {
 		return s.fail(err)
 	}
 	s.count(metrics.UnsubscribeReceived)
-	if !s.takesCodes(m.Filters.Len()) {
-		return s.fail(errAnswerSize)
-	}
 	sc.Codes = sc.Codes[:0]
 	for fs := m.Filters; ; {
 		x, ok := fs.Next()
@@ -241,7 +237,12 @@ func (s *Session) unsubscribe(f codec.Frame) bool {
 		sc.Codes = append(sc.Codes, byte(code))
 	}
 	out := s.link.Output()
+	n := len(out.B)
 	out.B = codec.AppendUnsuback(out.B, s.version, m.PacketID, sc.Codes, "")
+	if s.tooLarge(len(out.B) - n) {
+		out.B = out.B[:n]
+		return s.fail(errAnswerSize)
+	}
 	s.count(metrics.UnsubackSent)
 	return true
 }

@@ -74,6 +74,9 @@ func describePublish(v codec.Version, f codec.Frame) string {
 		payload = fmt.Sprintf("%s… %d bytes", payload[:8], len(payload))
 	}
 	s := fmt.Sprintf("PUBLISH q%d d%d r%d m%d %s %q", p.QoS, bit(p.Dup), bit(p.Retain), p.PacketID, p.Topic, payload)
+	if p.Props.HasAlias {
+		s += fmt.Sprintf(" alias=%d", p.Props.Alias)
+	}
 	if p.Props.HasExpiry {
 		s += fmt.Sprintf(" expiry=%d", p.Props.Expiry)
 	}
@@ -120,6 +123,9 @@ func announced(c *codec.Connack) string {
 	s := ""
 	if c.ReceiveMax != 0 && c.ReceiveMax != 65535 {
 		s += fmt.Sprintf(" rmax=%d", c.ReceiveMax)
+	}
+	if c.MaxPacketSize != 0 {
+		s += fmt.Sprintf(" maxpacket=%d", c.MaxPacketSize)
 	}
 	if c.TopicAliasMax != 0 {
 		s += fmt.Sprintf(" aliases=%d", c.TopicAliasMax)
