@@ -119,7 +119,7 @@ func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
 	id, assigned, code := session.Admit(&l.connect, &rules)
 	if code != codec.Success {
 		l.metrics.IncVersion(metrics.ConnackRefused, v5)
-		return 0, session.Refuse(l.connect.Version, code), &refusedError{id: string(l.connect.ClientID), code: code}
+		return 0, session.Refuse(&l.connect, code), &refusedError{id: string(l.connect.ClientID), code: code}
 	}
 	c.SetUser(&admission{id, assigned})
 	return l.broker.home(queue.KeyOf(li.mountpoint, id)), nil, nil
@@ -130,7 +130,7 @@ func refusal(c *codec.Connect, err error) []byte {
 	if !errors.As(err, &e) || errors.Is(err, codec.ErrProtocolName) {
 		return nil
 	}
-	return session.Refuse(c.Version, e.Code)
+	return session.Refuse(c, e.Code)
 }
 
 // refusedError says why a CONNECT was refused.

@@ -172,13 +172,20 @@ func (l *Limits) maxPacketSize() uint32 {
 func (s *Session) tooLarge(size int) bool { return s.maxPacket != 0 && size > int(s.maxPacket) }
 
 // Refuse gives the CONNACK that refuses a CONNECT, or nothing where the
-// protocol wants silence: a malformed packet of MQTT 3 [MQTT-3.1.4-1].
-func Refuse(v codec.Version, code codec.ReasonCode) []byte {
+// protocol wants silence: a malformed packet of MQTT 3 [MQTT-3.1.4-1], or a
+// client that takes no packet of that size [MQTT-3.1.2-24].
+func Refuse(c *codec.Connect, code codec.ReasonCode) []byte {
+	v := c.Version
+	if c.MaxPacketSize != 0 && c.MaxPacketSize < refusalSize {
+		return nil
+	}
 	if v != codec.V5 && (code == codec.MalformedPacket || code == codec.ProtocolError || code == codec.TopicNameInvalid) {
 		return nil
 	}
 	return codec.AppendConnack(nil, v, false, code, nil)
 }
+
+const refusalSize = 5 // of a CONNACK without properties
 
 // TakeOver ends the connection that a new one of the same client replaces
 // [MQTT-3.1.4-3]. The session ends with it unless it is persistent.

@@ -48,7 +48,7 @@ func (s *stranger) packet(f codec.Frame) bool {
 	if _, _, code := Admit(&c, &rules); code != codec.Success {
 		return false
 	}
-	s.client = s.world.join("stranger", &c)
+	s.client = s.world.join("stranger", &c, false)
 	return s.client.session.Online()
 }
 

@@ -28,6 +28,7 @@ type world struct {
 	order    []string
 	retained map[string]*queue.Message
 	links    map[string]*fakeLink // the latest connection under a name
+	props    bool                 // say the properties of packets too
 	shares   []string             // shared subscriptions, by number less one
 }
 
@@ -268,6 +269,8 @@ func (w *world) run(words []string) error {
 		err = w.setLimits(words[1:])
 	case "count":
 		w.count()
+	case "props":
+		w.props = true
 	default:
 		err = w.client(words[0], words[1], words[2:])
 	}
