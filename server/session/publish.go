@@ -142,6 +142,9 @@ func (s *Session) subscribe(f codec.Frame) bool {
 	if s.tooDeep(m.Filters) {
 		return s.fail(errFilterDepth)
 	}
+	if s.tooLarge(answerSize(m.Filters)) {
+		return s.fail(errAnswerSize)
+	}
 	sc.Codes, sc.Retained = sc.Codes[:0], sc.Retained[:0]
 	for fs := m.Filters; ; {
 		x, ok := fs.Next()
@@ -157,15 +160,19 @@ func (s *Session) subscribe(f codec.Frame) bool {
 		sc.Retained = append(sc.Retained, wanted && code < 0x80)
 	}
 	out := s.link.Output()
-	n := len(out.B)
 	out.B = codec.AppendSuback(out.B, s.version, m.PacketID, sc.Codes, "")
-	if s.tooLarge(len(out.B) - n) {
-		out.B = out.B[:n]
-		return s.fail(errAnswerSize)
-	}
 	s.count(metrics.SubackSent)
 	s.sendRetained(m)
 	return true
+}
+
+// answerSize is the size of the MQTT 5 SUBACK or UNSUBACK for filters.
+func answerSize(fs codec.Filters) int {
+	n := 3 // identifier, no properties
+	for _, ok := fs.Next(); ok; _, ok = fs.Next() {
+		n++
+	}
+	return 1 + codec.LengthSize(n) + n
 }
 
 func (s *Session) tooDeep(fs codec.Filters) bool {
@@ -224,6 +231,9 @@ func (s *Session) unsubscribe(f codec.Frame) bool {
 		return s.fail(err)
 	}
 	s.count(metrics.UnsubscribeReceived)
+	if s.tooLarge(answerSize(m.Filters)) {
+		return s.fail(errAnswerSize)
+	}
 	sc.Codes = sc.Codes[:0]
 	for fs := m.Filters; ; {
 		x, ok := fs.Next()
@@ -237,12 +247,7 @@ func (s *Session) unsubscribe(f codec.Frame) bool {
 		sc.Codes = append(sc.Codes, byte(code))
 	}
 	out := s.link.Output()
-	n := len(out.B)
 	out.B = codec.AppendUnsuback(out.B, s.version, m.PacketID, sc.Codes, "")
-	if s.tooLarge(len(out.B) - n) {
-		out.B = out.B[:n]
-		return s.fail(errAnswerSize)
-	}
 	s.count(metrics.UnsubackSent)
 	return true
 }
