@@ -15,7 +15,7 @@ func newOutput() *output { return outputs.Get().(*output) }
 func (l *Loop) markDirty(c *Conn) {
 	c.flags |= flagDirty
 	l.dirty = append(l.dirty, c)
-	l.Ring()
+	l.EndTurn()
 }
 
 // flushDirty writes what the turn has produced, one call per connection.

@@ -22,6 +22,8 @@ const (
 	readBuffer    = 256 << 10 // bytes of a loop's read buffer
 	readRounds    = 4         // reads of one connection in a turn
 	turnsInARow   = 8         // ends of a turn without a look at the sockets
+	calmTurns     = 8         // turns of one event after which loops end them at once
+	probeEvery    = 32        // of these turns one shows whether more is ready
 )
 
 // Loop is one event loop. Unless a field says otherwise, only the loop's
@@ -34,6 +36,11 @@ type Loop struct {
 	timer   int         // timerfd that fires every quarter second
 	bell    int         // eventfd, see endTurn
 	turns   int         // ends of a turn since the latest event
+	events  int         // of this turn
+	calm    int         // turns in a row that had one event
+	atOnce  int         // so many turns end with their first event
+	inEvent bool        // an event is being handled
+	due     bool        // its turn is to end
 	rung    atomic.Bool // any goroutine: a turn's end is asked for
 	ended   atomic.Bool // any goroutine: the loop takes nothing any more
 	waking  sync.Mutex  // held while the poller is woken or closed
@@ -145,8 +152,17 @@ func (l *Loop) Time() time.Time {
 // Post runs fn on the loop, soon. Any goroutine.
 func (l *Loop) Post(fn func()) { l.control.Put(fn) }
 
-// Ring asks for the end of a turn: inboxes, Handler.EndTurn, flush. Any
-// goroutine.
+// EndTurn asks for the end of this turn: inboxes, Handler.EndTurn, flush. On
+// the loop.
+func (l *Loop) EndTurn() {
+	if l.inEvent {
+		l.due = true
+		return
+	}
+	l.Ring()
+}
+
+// Ring asks for the end of a turn as EndTurn does. Any goroutine.
 func (l *Loop) Ring() {
 	if l.rung.Load() || !l.rung.CompareAndSwap(false, true) {
 		return
@@ -178,25 +194,48 @@ func (l *Loop) run() {
 }
 
 // event handles one ready descriptor.
+//
+// A turn comprises all that was ready at once, so that each connection is
+// written to once. The poller does not say when that is over: it has to be
+// woken to find out, which costs three system calls. While little goes on,
+// nearly every turn has just one event. Then turns end with it, and only now
+// and then one is let run to see whether this is still so.
 func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	l.turns = 0
+	l.events++
+	l.inEvent = true
+	l.handle(fd, ev)
+	l.inEvent = false
+	if !l.due {
+		return nil
+	}
+	l.due = false
+	if l.atOnce == 0 {
+		l.Ring()
+		return nil
+	}
+	l.atOnce--
+	return l.turn()
+}
+
+func (l *Loop) handle(fd int, ev netpoll.IOEvent) {
 	switch fd {
 	case l.timer:
 		l.tick()
-		return nil
+		return
 	case l.bell:
 		var b [8]byte
 		_, _ = unix.Read(l.bell, b[:]) // there is no event without something to read
 		l.trigger()
-		return nil
+		return
 	}
 	c := l.reactor.table.at(fd)
 	if c == nil || c.owner.Load() != int32(l.index)+1 {
-		return nil
+		return
 	}
 	if c.state == stateListening {
 		l.guard(nil, func() { l.accept(c.user.(*acceptor)) })
-		return nil
+		return
 	}
 	if ev&unix.EPOLLOUT != 0 {
 		l.guard(c, func() { l.flush(c) })
@@ -206,10 +245,9 @@ func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	} else if ev&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		c.Close(errHangup)
 	}
-	return nil
 }
 
-// endTurn is what happens once all that was ready has been looked at.
+// endTurn is called by the poller once all that was ready has been looked at.
 //
 // The poller runs its tasks, those that come meanwhile too, before it looks at
 // sockets again. Loops that keep each other busy would never look: after a few
@@ -223,6 +261,19 @@ func (l *Loop) endTurn(any) error {
 		}
 	}
 	l.rung.Store(false)
+	if l.events > 1 {
+		l.calm, l.atOnce = 0, 0
+	} else if l.events == 1 {
+		if l.calm++; l.calm >= calmTurns {
+			l.atOnce = probeEvery
+		}
+	}
+	return l.turn()
+}
+
+// turn ends a turn.
+func (l *Loop) turn() error {
+	l.events = 0
 	// Connections that are on their way here wait until all that was sent to
 	// this loop before them has been handled: a client may come because
 	// somebody's message for it was acknowledged.
