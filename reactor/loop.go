@@ -54,18 +54,19 @@ type Loop struct {
 	now     atomic.Uint32 // loop clock in seconds; written by the loop
 	wall    time.Time     // of this turn, zero until somebody asks
 
-	read     []byte
-	bufs     buffers
-	iov      [][]byte
-	dirty    []*Conn
-	spare    []*Conn // dirty of the next turn
-	closing  []*Conn
-	resumed  []*Conn
-	draining []connRef
-	stuck    []connRef // with output that the kernel does not take
-	lobby    lobby
-	conns    int // that this loop owns
-	exit     bool
+	read      []byte
+	bufs      buffers
+	iov       [][]byte
+	dirty     []*Conn
+	spare     []*Conn // dirty of the next turn
+	closing   []*Conn
+	resumed   []*Conn
+	draining  []connRef
+	borrowers []connRef // with output that lies in the read buffer
+	stuck     []connRef // with output that the kernel does not take
+	lobby     lobby
+	conns     int // that this loop owns
+	exit      bool
 
 	acceptors   []*acceptor
 	acceptError uint32 // loop clock of the latest line about a failed accept
@@ -412,8 +413,14 @@ func (l *Loop) handOver(c *Conn, data []byte) {
 		l.enter(c, data)
 		return
 	}
+	l.keep(c, data[l.offer(c, data):])
+}
+
+// offer gives bytes to the handler and returns how many it has taken.
+func (l *Loop) offer(c *Conn, data []byte) int {
+	defer l.settle()
 	n, _ := l.handler.Data(c, data)
-	l.keep(c, data[n:])
+	return n
 }
 
 // keep keeps the bytes that are left over. They may lie in c.in already.

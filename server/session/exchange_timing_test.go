@@ -43,6 +43,7 @@ type bareLink struct{ out bytebufferpool.ByteBuffer }
 
 func (l *bareLink) Output() *bytebufferpool.ByteBuffer          { l.out.B = l.out.B[:0]; return &l.out }
 func (l *bareLink) AppendShared([]byte, interface{ Release() }) {}
+func (l *bareLink) AppendBorrowed([]byte)                       {}
 func (l *bareLink) Full() bool                                  { return false }
 func (l *bareLink) PauseRead()                                  {}
 func (l *bareLink) ResumeRead()                                 {}

@@ -20,6 +20,8 @@ type Link interface {
 	// AppendShared sends data after the output so far, without a copy; ref is
 	// released once it was written.
 	AppendShared(data []byte, ref interface{ Release() })
+	// AppendBorrowed does so with data of the read buffer.
+	AppendBorrowed(data []byte)
 	// Full tells that so much waits to be sent that nothing more should be
 	// taken from the queue. The session's Writable is called when it may go on.
 	Full() bool

@@ -249,6 +249,8 @@ func (l *fakeLink) AppendShared(data []byte, ref interface{ Release() }) {
 	ref.Release()
 }
 
+func (l *fakeLink) AppendBorrowed(data []byte) { l.out.B = append(l.out.B, data...) }
+
 func (l *fakeLink) Finish(cause error) {
 	l.finished = true
 	l.flush()
