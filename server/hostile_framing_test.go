@@ -6,6 +6,9 @@ import "fmt"
 func themes() map[string]theme {
 	return map[string]theme{
 		"fixed header": {cases: framingCases()},
+		"CONNECT":      {first: true, cases: connectCases()},
+		"CONNECT text": {first: true, cases: connectTextCases()},
+		"text":         {cases: packetTextCases()},
 	}
 }
 
