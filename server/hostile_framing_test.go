@@ -12,6 +12,9 @@ func themes() map[string]theme {
 		"CONNECT properties": {first: true, cases: append(propertyCases(connectHolders), valueCases()...)},
 		"properties":         {cases: propertyCases(holders)},
 		"PUBLISH":            {cases: publishCases()},
+		"acknowledgements":   {cases: ackCases()},
+		"SUBSCRIBE":          {cases: subscribeCases()},
+		"DISCONNECT":         {cases: disconnectCases()},
 	}
 }
 
