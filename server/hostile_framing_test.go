@@ -2,22 +2,6 @@ package server
 
 import "fmt"
 
-// themes are the tables of all hostile cases.
-func themes() map[string]theme {
-	return map[string]theme{
-		"fixed header":       {cases: framingCases()},
-		"CONNECT":            {first: true, cases: connectCases()},
-		"CONNECT text":       {first: true, cases: connectTextCases()},
-		"text":               {cases: packetTextCases()},
-		"CONNECT properties": {first: true, cases: append(propertyCases(connectHolders), valueCases()...)},
-		"properties":         {cases: propertyCases(holders)},
-		"PUBLISH":            {cases: publishCases()},
-		"acknowledgements":   {cases: ackCases()},
-		"SUBSCRIBE":          {cases: subscribeCases()},
-		"DISCONNECT":         {cases: disconnectCases()},
-	}
-}
-
 // framingCases are about what every packet begins with.
 func framingCases() []hostile {
 	cases := []hostile{

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -27,6 +28,28 @@ type hostile struct {
 	want   string
 	routed int  // messages that others get because of it
 	hangUp bool // the client ends its direction after it has sent
+}
+
+// themes are the tables of all hostile cases.
+func themes() map[string]theme {
+	return map[string]theme{
+		"fixed header":       {cases: framingCases()},
+		"CONNECT":            {first: true, cases: connectCases()},
+		"CONNECT text":       {first: true, cases: connectTextCases()},
+		"CONNECT properties": {first: true, cases: append(propertyCases(connectHolders), valueCases()...)},
+		"refused will":       {first: true, cases: refusedWillCases()},
+		"text":               {cases: packetTextCases()},
+		"properties":         {cases: propertyCases(holders)},
+		"PUBLISH":            {cases: publishCases()},
+		"acknowledgements":   {cases: ackCases()},
+		"SUBSCRIBE":          {cases: subscribeCases()},
+		"DISCONNECT":         {cases: disconnectCases()},
+		"sequences":          {cases: sequenceCases()},
+		"limits":             {cases: limitCases(), set: smallLimits},
+		"limits of CONNECT":  {first: true, cases: connectLimitCases(), set: smallLimits},
+		"MQTT 5 only":        {first: true, cases: newestOnlyCases(), set: newestOnly},
+		"strangers":          {first: true, cases: strangersOutCases(), set: strangersOut},
+	}
 }
 
 // theme is a table of cases with the settings of the broker that they need.
@@ -159,8 +182,9 @@ func (h *hostile) hello(v codec.Version) []byte {
 }
 
 func (h *hostile) run(t *testing.T, b *Broker, v codec.Version, first bool, step func() int) {
-	p := &peer{t: t}
-	p.open(b)
+	conn := dialHostile(t, b)
+	defer conn.Close()
+	p := &peer{t: t, conn: conn, r: bufio.NewReader(conn)}
 	if !first {
 		p.send(h.hello(v))
 		if got := describe(v, p.next()); got != "CONNACK 00" {
@@ -179,7 +203,6 @@ func (h *hostile) run(t *testing.T, b *Broker, v codec.Version, first bool, step
 	if got := answers(p, v); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	p.conn.Close()
 }
 
 // sendIn writes out in pieces. The broker may end the connection at any of
@@ -297,9 +320,12 @@ func leftovers(b *Broker) string {
 		clients, timers, b.index.Len(), b.retained.Len(), s.Closed, s.Accepted, s.Panics)
 }
 
+// dialHostile connects to the last listener, which may be stricter than the
+// one of the bystander.
 func dialHostile(t *testing.T, b *Broker) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", b.Listeners()[0].Addr().String())
+	ls := b.Listeners()
+	conn, err := net.Dial("tcp", ls[len(ls)-1].Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
