@@ -63,14 +63,6 @@ func raw(s string) render {
 
 func text(s string) render { return func(codec.Version) []byte { return []byte(s) } }
 
-// cut leaves out the last n bytes of a packet's body.
-func cut(n int, first byte, parts ...any) render {
-	return func(v codec.Version) []byte {
-		b := join(v, parts)
-		return packet(first, b[:len(b)-n])(v)
-	}
-}
-
 func join(v codec.Version, parts []any) (b []byte) {
 	for _, p := range parts {
 		switch p := p.(type) {

@@ -124,30 +124,31 @@ func TestSilence(t *testing.T) {
 	cfg.ConnectTimeout = 300 * time.Millisecond
 	b := startBroker(t, cfg)
 	idle := packet(0x10, protocol{}, 2, u16(1), none, "") // keep alive 1 s
-	t.Run("clients", func(t *testing.T) {
-		for name, x := range map[string]struct {
-			send render
-			want string
-		}{
-			"before CONNECT":            {raw(""), "closed"},
-			"after one byte":            {raw("10"), "closed"},
-			"within CONNECT":            {raw("10 20 00 04 4d 51"), "closed"},
-			"before the keep alive":     {idle, "CONNACK 00, DISCONNECT 8d, closed"},
-			"within a length":           {sequence(idle, raw("30 ff")), "CONNACK 00, DISCONNECT 8d, closed"},
-			"within a message":          {sequence(idle, raw("30 ff ff ff 7f 00 01 61 00")), "CONNACK 00, DISCONNECT 8d, closed"},
-			"behind an unacked message": {sequence(idle, publish(2, 1, "a")), "CONNACK 00, PUBREC 1, DISCONNECT 8d, closed"},
-		} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				p := &peer{t: t}
-				p.open(b)
-				p.send(x.send(codec.V5))
-				if got := answers(p, codec.V5); got != x.want {
-					t.Errorf("%q, want %q", got, x.want)
-				}
-				p.conn.Close()
-			})
+	cases := []struct {
+		name string
+		send render
+		want string
+		peer *peer
+	}{
+		{name: "before CONNECT", send: raw(""), want: "closed"},
+		{name: "after one byte", send: raw("10"), want: "closed"},
+		{name: "within CONNECT", send: raw("10 20 00 04 4d 51"), want: "closed"},
+		{name: "before the keep alive", send: idle, want: "CONNACK 00, DISCONNECT 8d, closed"},
+		{name: "within a length", send: sequence(idle, raw("30 ff")), want: "CONNACK 00, DISCONNECT 8d, closed"},
+		{name: "within a message", send: sequence(idle, raw("30 ff ff ff 7f 00 01 61 00")), want: "CONNACK 00, DISCONNECT 8d, closed"},
+		{name: "within QoS 2", send: sequence(idle, publish(2, 1, "a")), want: "CONNACK 00, PUBREC 1, DISCONNECT 8d, closed"},
+	}
+	for i := range cases { // all at once: they take seconds
+		p := &peer{t: t}
+		p.open(b)
+		p.send(cases[i].send(codec.V5))
+		cases[i].peer = p
+	}
+	for _, x := range cases {
+		if got := answers(x.peer, codec.V5); got != x.want {
+			t.Errorf("%s: %q, want %q", x.name, got, x.want)
 		}
-	})
+		x.peer.conn.Close()
+	}
 	awaitEmpty(t, b)
 }
