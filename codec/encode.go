@@ -11,8 +11,8 @@ func appendLength(dst []byte, n int) []byte {
 	return append(dst, byte(n))
 }
 
-// sizeOfLength is the number of bytes of a Variable Byte Integer.
-func sizeOfLength(n int) int {
+// LengthSize is the number of bytes of a Variable Byte Integer.
+func LengthSize(n int) int {
 	switch {
 	case n < 1<<7:
 		return 1
@@ -61,10 +61,10 @@ func (o *Outgoing) size() int {
 		n += 3
 	}
 	if o.SubscriptionID != 0 {
-		n += 1 + sizeOfLength(int(o.SubscriptionID))
+		n += 1 + LengthSize(int(o.SubscriptionID))
 	}
 	for _, id := range o.MoreIDs {
-		n += 1 + sizeOfLength(int(id))
+		n += 1 + LengthSize(int(id))
 	}
 	return n
 }
@@ -96,7 +96,7 @@ func publishRemaining(v Version, first byte, topicLen int, out *Outgoing, payloa
 		if out != nil {
 			props = out.size()
 		}
-		remaining += sizeOfLength(props) + props
+		remaining += LengthSize(props) + props
 	}
 	return remaining, props
 }
@@ -104,7 +104,7 @@ func publishRemaining(v Version, first byte, topicLen int, out *Outgoing, payloa
 // PublishSize is the size of the whole packet that AppendPublishHead begins.
 func PublishSize(v Version, first byte, topicLen int, out *Outgoing, payloadLen int) int {
 	n, _ := publishRemaining(v, first, topicLen, out, payloadLen)
-	return 1 + sizeOfLength(n) + n
+	return 1 + LengthSize(n) + n
 }
 
 // AppendPublishHead appends all of a PUBLISH up to its payload. first is as
@@ -149,7 +149,7 @@ func AppendAck(dst []byte, v Version, t Type, id uint16, r ReasonCode, reason st
 		return append(dst, first, 3, byte(id>>8), byte(id), byte(r))
 	}
 	props := 3 + len(reason)
-	dst = appendLength(append(dst, first), 3+sizeOfLength(props)+props)
+	dst = appendLength(append(dst, first), 3+LengthSize(props)+props)
 	dst = append(dst, byte(id>>8), byte(id), byte(r))
 	return appendReasonString(appendLength(dst, props), reason)
 }
@@ -240,7 +240,7 @@ func AppendConnack(dst []byte, v Version, sessionPresent bool, r ReasonCode, p *
 	if p != nil {
 		props = p.append(props)
 	}
-	dst = appendLength(append(dst, byte(CONNACK)<<4), 2+sizeOfLength(len(props))+len(props))
+	dst = appendLength(append(dst, byte(CONNACK)<<4), 2+LengthSize(len(props))+len(props))
 	dst = appendLength(append(dst, present, byte(r)), len(props))
 	return append(dst, props...)
 }
@@ -275,7 +275,7 @@ func appendCodes(dst []byte, t Type, v Version, id uint16, codes []byte, reason 
 	}
 	remaining := 2 + len(codes)
 	if v == V5 {
-		remaining += sizeOfLength(props) + props
+		remaining += LengthSize(props) + props
 	}
 	dst = appendLength(append(dst, byte(t)<<4), remaining)
 	dst = binary.BigEndian.AppendUint16(dst, id)
@@ -308,7 +308,7 @@ func AppendDisconnect(dst []byte, v Version, r ReasonCode, reason, serverReferen
 			props += 3 + len(s)
 		}
 	}
-	dst = appendLength(append(dst, first), 1+sizeOfLength(props)+props)
+	dst = appendLength(append(dst, first), 1+LengthSize(props)+props)
 	dst = appendLength(append(dst, byte(r)), props)
 	if reason != "" {
 		dst = appendReasonString(dst, reason)
@@ -328,7 +328,7 @@ func AppendAuth(dst []byte, r ReasonCode, method string, data []byte, reason str
 	if reason != "" {
 		props = appendReasonString(props, reason)
 	}
-	dst = appendLength(append(dst, byte(AUTH)<<4), 1+sizeOfLength(len(props))+len(props))
+	dst = appendLength(append(dst, byte(AUTH)<<4), 1+LengthSize(len(props))+len(props))
 	dst = appendLength(append(dst, byte(r)), len(props))
 	return append(dst, props...)
 }

@@ -59,6 +59,16 @@ func (f *FIFO) PopBack() Entry {
 	return e
 }
 
+// All yields the entries from the first to the last. The queue must not change
+// meanwhile.
+func (f *FIFO) All(yield func(Entry) bool) {
+	for i := range f.size {
+		if !yield(f.ring[(f.head+i)&uint32(len(f.ring)-1)]) {
+			return
+		}
+	}
+}
+
 // Clear releases every message and empties the queue. It returns how many
 // entries there were.
 func (f *FIFO) Clear() int {

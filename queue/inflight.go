@@ -26,10 +26,10 @@ type Flight struct {
 // ring in which an identifier finds its place by subtraction. An
 // acknowledgement out of turn leaves a hole that goes when it reaches the
 // front. A client that leaves one message unacknowledged while many others
-// pass would stretch the ring: its oldest entries then move to a short list of
+// pass would stretch the ring: its oldest entries then move to a list of
 // strays. The zero value is an empty window.
 type Inflight struct {
-	strays []Flight // older than all in ring, in order
+	strays *strays  // older than all in ring; nil when there are none
 	ring   []Flight // length is zero or a power of two
 	head   uint32
 	span   uint32 // ring entries in use, holes included
@@ -58,7 +58,7 @@ func (f *Inflight) Continue(last uint16) { f.lastID = last }
 // hold fewer than 65,535 messages.
 func (f *Inflight) Add(e Entry, s State, now uint32) uint16 {
 	id := nextID(f.lastID)
-	for f.stray(id) >= 0 {
+	for f.strays.find(id) >= 0 {
 		f.push(Flight{ID: id}) // keeps the ring contiguous
 		id = nextID(id)
 	}
@@ -89,7 +89,10 @@ func (f *Inflight) push(x Flight) {
 
 // evict makes room by moving the unacknowledged front to the strays.
 func (f *Inflight) evict() {
-	f.strays = append(f.strays, f.ring[f.head])
+	if f.strays == nil {
+		f.strays = new(strays)
+	}
+	f.strays.add(f.ring[f.head])
 	f.drop()
 	f.advance()
 }
@@ -117,15 +120,6 @@ func (f *Inflight) grow() {
 	f.ring, f.head = ring, 0
 }
 
-func (f *Inflight) stray(id uint16) int {
-	for i := range f.strays {
-		if f.strays[i].ID == id {
-			return i
-		}
-	}
-	return -1
-}
-
 // Find gives the message with an identifier, nil when there is none. The
 // pointer is valid until the window changes.
 func (f *Inflight) Find(id uint16) *Flight {
@@ -141,8 +135,8 @@ func (f *Inflight) Find(id uint16) *Flight {
 			}
 		}
 	}
-	if i := f.stray(id); i >= 0 {
-		return &f.strays[i]
+	if i := f.strays.find(id); i >= 0 {
+		return &f.strays.list[i]
 	}
 	return nil
 }
@@ -156,9 +150,8 @@ func (f *Inflight) Remove(id uint16) (Flight, bool) {
 	}
 	out := *x
 	f.count--
-	if i := f.stray(id); i >= 0 && &f.strays[i] == x {
-		f.strays = append(f.strays[:i], f.strays[i+1:]...)
-		if len(f.strays) == 0 {
+	if i := f.strays.find(id); i >= 0 && &f.strays.list[i] == x {
+		if f.strays.remove(i); f.strays.live == 0 {
 			f.strays = nil
 		}
 		return out, true
@@ -171,9 +164,11 @@ func (f *Inflight) Remove(id uint16) (Flight, bool) {
 // All yields the messages in the order in which they were first sent. They
 // may be changed through the pointer; the window itself may not.
 func (f *Inflight) All(yield func(*Flight) bool) {
-	for i := range f.strays {
-		if !yield(&f.strays[i]) {
-			return
+	if f.strays != nil {
+		for x := range f.strays.all {
+			if !yield(x) {
+				return
+			}
 		}
 	}
 	for i := uint32(0); i < f.span; i++ {

@@ -1,8 +1,10 @@
 package queue
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -138,6 +140,47 @@ func TestInflightWhole(t *testing.T) {
 			t.Fatalf("identifier %d handed out twice", id)
 		}
 		seen[id] = true
+	}
+}
+
+// TestInflightStrays leaves every other message unacknowledged, as many as
+// there may be: what is left is found, in its order, and costs no search
+// through all of it.
+func TestInflightStrays(t *testing.T) {
+	var f Inflight
+	var want []uint16
+	start := time.Now()
+	for i := 0; len(want) < 30000; i++ {
+		id := f.Add(Entry{SubscriptionID: uint32(i)}, AwaitPuback, 0)
+		if i%2 == 0 {
+			want = append(want, id)
+		} else if _, ok := f.Remove(id); !ok {
+			t.Fatalf("identifier %d lost", id)
+		}
+	}
+	for range 100000 { // goes round: identifiers in use are left out
+		id := f.Add(Entry{}, AwaitPuback, 0)
+		f.Remove(id)
+	}
+	if d := time.Since(start); d > 2*time.Second {
+		t.Errorf("took %v", d)
+	}
+	i := 0
+	for x := range f.All {
+		if x.ID != want[i] {
+			t.Fatalf("place %d: identifier %d, want %d", i, x.ID, want[i])
+		}
+		i++
+	}
+	rand.Shuffle(len(want), func(i, j int) { want[i], want[j] = want[j], want[i] })
+	for _, id := range want {
+		if x := f.Find(id); x == nil || x.ID != id {
+			t.Fatalf("identifier %d is not found", id)
+		}
+		f.Remove(id)
+	}
+	if f.Len() != 0 || f.strays != nil {
+		t.Errorf("%d left", f.Len())
 	}
 }
 

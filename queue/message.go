@@ -112,6 +112,7 @@ func (m *Message) Expired(now int64) bool { return m.Expires != 0 && now >= m.Ex
 type Entry struct {
 	Msg            *Message
 	SubscriptionID uint32 // 0 when the subscription has none
+	Share          uint32 // the broker's number of the shared subscription, 0 when it is none
 	QoS            byte   // of the delivery
 	Retain         bool   // flag of the delivery
 }

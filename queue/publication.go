@@ -75,6 +75,8 @@ type Delivery struct {
 	Version        codec.Version
 	QoS            byte
 	Retain, Dup    bool
+	KnownAlias     bool   // the receiver knows Alias, so the topic is left out
+	Alias          uint16 // MQTT 5 Topic Alias, 0 = none
 	ID             uint16 // packet identifier, QoS > 0
 	SubscriptionID uint32 // MQTT 5, 0 = none
 	Now            int64  // Unix second, for the remaining expiry interval
@@ -88,11 +90,19 @@ func (p *Publication) AppendHead(dst []byte, d *Delivery) []byte {
 	}
 	var out codec.Outgoing
 	p.outgoing(&out, d)
-	return codec.AppendPublishHead(dst, d.Version, first, p.Topic, d.ID, &out, len(p.Payload))
+	return codec.AppendPublishHead(dst, d.Version, first, p.topic(d), d.ID, &out, len(p.Payload))
+}
+
+// topic is the topic as an MQTT 5 receiver is sent it.
+func (p *Publication) topic(d *Delivery) []byte {
+	if d.KnownAlias {
+		return nil
+	}
+	return p.Topic
 }
 
 func (p *Publication) outgoing(out *codec.Outgoing, d *Delivery) {
-	out.Forward, out.SubscriptionID = p.Forward, d.SubscriptionID
+	out.Forward, out.SubscriptionID, out.Alias = p.Forward, d.SubscriptionID, d.Alias
 	if p.Expires != 0 {
 		out.Expiry, out.HasExpiry = uint32(max(p.Expires-d.Now, 0)), true
 	}
@@ -106,7 +116,7 @@ func (p *Publication) Size(d *Delivery) int {
 	}
 	var out codec.Outgoing
 	p.outgoing(&out, d)
-	return codec.PublishSize(d.Version, first, len(p.Topic), &out, len(p.Payload))
+	return codec.PublishSize(d.Version, first, len(p.topic(d)), &out, len(p.Payload))
 }
 
 // AppendPacket appends the whole PUBLISH packet. The first receiver's bytes
@@ -120,7 +130,7 @@ func (p *Publication) AppendPacket(dst []byte, d *Delivery) []byte {
 	if d.Version == codec.V5 {
 		i |= 8
 	}
-	cacheable := d.SubscriptionID == 0 && !d.Dup
+	cacheable := d.SubscriptionID == 0 && d.Alias == 0 && !d.Dup
 	if cacheable && p.cached&(1<<i) != 0 {
 		f := &p.frames[i]
 		at := len(dst)

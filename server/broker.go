@@ -20,7 +20,6 @@ import (
 	"vernemq/reactor"
 	"vernemq/server/config"
 	"vernemq/server/metrics"
-	"vernemq/server/session"
 	"vernemq/trie"
 )
 
@@ -30,18 +29,21 @@ const slotBits = 12
 
 // Broker is a running broker.
 type Broker struct {
-	log       *slog.Logger
-	config    atomic.Pointer[config.Config] // replaced as a whole
-	limits    atomic.Pointer[session.Limits]
-	reactor   *reactor.Reactor
-	loops     []*loop
-	store     store.Store
-	index     *trie.Index[route]
-	retained  *trie.Topics[*queue.Message] // unpooled messages, readers do not count
-	wideMu    sync.Mutex                   // guards changes of route.wide and group.refs
-	stopOnce  sync.Once
-	stopErr   error               // under stopOnce
-	listeners []*reactor.Listener // written by Listen before and Stop after the loops run
+	log        *slog.Logger
+	config     atomic.Pointer[config.Config] // replaced as a whole
+	reactor    *reactor.Reactor
+	loops      []*loop
+	store      store.Store
+	index      *trie.Index[route]
+	retained   *trie.Topics[*queue.Message] // unpooled messages, readers do not count
+	shares     map[uint32]*group            // by number
+	lastShare  uint32                       // number given last; both under wideMu
+	wideMu     sync.Mutex                   // guards changes of route.wide and group.refs
+	stopping   chan struct{}                // closed when Stop begins
+	background sync.WaitGroup               // goroutines beside the loops
+	stopOnce   sync.Once
+	stopErr    error               // under stopOnce
+	listeners  []*reactor.Listener // written by Listen before and Stop after the loops run
 }
 
 // New makes a broker that does not listen yet. Its loops run.
@@ -49,16 +51,15 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 	if cfg.Loops > maxLoops {
 		return nil, fmt.Errorf("cannot run %d loops: at most %d", cfg.Loops, maxLoops)
 	}
-	b := &Broker{log: log, store: st, index: trie.NewIndex[route](), retained: trie.NewTopics[*queue.Message]()}
+	b := &Broker{log: log, store: st, stopping: make(chan struct{}), shares: map[uint32]*group{}, index: trie.NewIndex[route](), retained: trie.NewTopics[*queue.Message]()}
 	b.config.Store(cfg)
-	b.limits.Store(limitsOf(cfg))
 	r, err := reactor.New(reactor.Config{
 		Loops:          cfg.Loops,
 		LobbySize:      cfg.LobbySize,
 		ConnectTimeout: func() time.Duration { return b.config.Load().ConnectTimeout },
 		HighWater:      cfg.SendBufferLimit,
 		SendTimeout:    cfg.SendTimeout,
-		MaxRemaining:   func(*reactor.Listener) int { return b.limits.Load().MaxRemaining },
+		MaxRemaining:   func(*reactor.Listener) int { return b.config.Load().MaxMessageSize },
 		NewHandler: func(rl *reactor.Loop) reactor.Handler {
 			l := newLoop(b, rl)
 			b.loops = append(b.loops, l)
@@ -74,6 +75,9 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 		l.out = make([][]delivery, len(b.loops))
 	}
 	r.Start()
+	if every := cfg.ExpireRetainCache; every > 0 {
+		b.background.Go(func() { b.sweep(every) })
+	}
 	return b, nil
 }
 
@@ -86,7 +90,7 @@ func (b *Broker) home(key uint64) int {
 // none stays open.
 func (b *Broker) Listen() error {
 	for i := range b.config.Load().Listeners {
-		li := newListener(&b.config.Load().Listeners[i])
+		li := newListener(b.config.Load(), &b.config.Load().Listeners[i])
 		l, err := b.reactor.Listen(li.options())
 		if err != nil {
 			b.closeListeners(context.Background())
@@ -116,6 +120,8 @@ func (b *Broker) Stop(ctx context.Context) error {
 }
 
 func (b *Broker) stop(ctx context.Context) error {
+	close(b.stopping)
+	b.background.Wait()
 	b.closeListeners(ctx)
 	// A will goes to the loops of its subscribers when the turn ends, and is
 	// in their output a turn later: only then are the connections closed.
@@ -159,11 +165,15 @@ var errShutdown = &codec.Error{Code: codec.ServerShuttingDown, Text: "server shu
 func (l *loop) publishWills() {
 	for c := range l.clients.all {
 		c.session.PublishWill()
+		for _, a := range c.others() {
+			a.session.PublishWill()
+		}
 	}
 }
 
 // endSessions ends every connection of the loop.
 func (l *loop) endSessions(cause *codec.Error) {
+	l.ending = true
 	var online []*client
 	for c := range l.clients.all {
 		if c.session.Online() {
@@ -171,7 +181,9 @@ func (l *loop) endSessions(cause *codec.Error) {
 		}
 	}
 	for _, c := range online {
-		c.session.Kick(cause)
+		for c.session.Online() {
+			c.session.Kick(cause) // another connection may take this one's place
+		}
 	}
 }
 

@@ -67,12 +67,17 @@ func connect(t testing.TB, b *Broker, id string) *peer {
 // open connects the socket.
 func (p *peer) open(b *Broker) {
 	p.t.Helper()
-	conn, err := net.Dial("tcp", b.Listeners()[0].Addr().String())
+	conn, err := dial(b)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { conn.Close() })
 	p.conn, p.r = conn, bufio.NewReader(conn)
+}
+
+func dial(b *Broker) (net.Conn, error) {
+	a := b.Listeners()[0].Addr()
+	return net.Dial(a.Network(), a.String())
 }
 
 func (p *peer) dial(b *Broker, c *codec.Connect) {

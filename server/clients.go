@@ -16,6 +16,7 @@ type client struct {
 	loop    *loop
 	conn    *reactor.Conn // nil while the client is away
 	timer   uint32        // id in the loop's wheel
+	more    *[]*attached  // further connections, nil when there are none
 	subs    subscriptions
 }
 
@@ -47,18 +48,16 @@ func (c *client) Unsubscribe(filter []byte) bool {
 }
 
 func (c *client) Retained(filter []byte, yield func(*queue.Message) bool) {
-	now := c.Unix()
-	for _, m := range c.loop.broker.retained.Match(c.session.Mountpoint, string(filter), nil) {
-		if !m.Expired(now) && !yield(m) {
-			return
-		}
-	}
+	c.loop.broker.retainedFor(c.session.Mountpoint, filter, c.Unix(), yield)
 }
 
 func (c *client) Presence(online bool) {
 	if !online {
 		c.conn = nil
 		c.loop.wheel.Cancel(c.timer)
+	}
+	if c.more != nil { // one of them takes this place
+		return
 	}
 	for _, x := range c.subs.list {
 		if x.group != nil {
@@ -69,9 +68,27 @@ func (c *client) Presence(online bool) {
 
 func (c *client) Dropped() { c.loop.drops[c]++ }
 
+func (c *client) Redeliver(share uint32, m *queue.Message) { c.loop.redeliver(share, m) }
+
+func (c *client) Accompanied() bool { return c.more != nil }
+
+func (c *client) Inherit(m *queue.Message, e queue.Entry) { c.inherit(&c.session, m, e) }
+
 func (c *client) Ended() {
-	c.Unsubscribe(nil)
+	if c.more != nil {
+		c.promote()
+		return
+	}
 	c.loop.forget(c)
+}
+
+// deliver gives p to the client because of a subscription.
+func (c *client) deliver(p *queue.Publication, o *session.Options) {
+	if c.more == nil {
+		c.session.Deliver(p, o)
+		return
+	}
+	c.deliverAll(p, o)
 }
 
 // link is a connection as its session sees it.

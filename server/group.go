@@ -14,7 +14,8 @@ import (
 // chooses the member. Online members come before absent ones.
 type group struct {
 	name  string
-	refs  int // members, under Broker.wideMu
+	share uint32 // its number in Broker.shares
+	refs  int    // members, under Broker.wideMu
 	loops []groupMembers
 }
 
@@ -54,14 +55,24 @@ func (l *loop) joinGroup(x *subscription, name string) bool {
 			b.wideMu.Unlock()
 			return false
 		}
-		g = &group{name: name, loops: make([]groupMembers, len(b.loops))}
+		g = b.newGroup(name)
 		b.widenLocked(r, func(w *wide) { w.groups = append(w.groups, g) })
 	}
 	g.refs++
 	b.wideMu.Unlock()
-	x.group = g
+	x.group, x.options.Share = g, g.share
 	g.loops[l.index].add(x)
 	return true
+}
+
+// newGroup makes a group and gives it a number that no other has. Under
+// Broker.wideMu.
+func (b *Broker) newGroup(name string) *group {
+	for b.lastShare++; b.lastShare == 0 || b.shares[b.lastShare] != nil; b.lastShare++ {
+	}
+	g := &group{name: name, share: b.lastShare, loops: make([]groupMembers, len(b.loops))}
+	b.shares[g.share] = g
+	return g
 }
 
 func (l *loop) leaveGroup(x *subscription) {
@@ -70,6 +81,7 @@ func (l *loop) leaveGroup(x *subscription) {
 	b.wideMu.Lock()
 	defer b.wideMu.Unlock()
 	if g.refs--; g.refs == 0 {
+		delete(b.shares, g.share)
 		b.widenLocked(&x.node.Value, func(w *wide) {
 			w.groups = slices.DeleteFunc(w.groups, func(o *group) bool { return o == g })
 		})
@@ -146,6 +158,24 @@ func (l *loop) publishShared(g *group, p *queue.Publication, hops uint8) {
 	}
 }
 
+// redeliver gives a message that a member has left behind to another one. When
+// the broker stops nobody is left to get it.
+func (l *loop) redeliver(share uint32, m *queue.Message) {
+	if l.ending {
+		return
+	}
+	l.broker.wideMu.Lock()
+	g := l.broker.shares[share]
+	l.broker.wideMu.Unlock()
+	if g == nil {
+		return
+	}
+	p := &l.behind
+	p.View(m)
+	l.publishShared(g, p, 0)
+	p.Reset()
+}
+
 // choose picks a loop in proportion to its online members, or to its absent
 // ones when nobody is online; -1 when there is no member.
 func (l *loop) choose(g *group) int {
@@ -204,7 +234,7 @@ func (l *loop) deliverShared(g *group, p *queue.Publication) bool {
 		m.next++
 		x = list[m.next%len(list)]
 	}
-	x.client.session.Deliver(p, &x.options)
+	x.client.deliver(p, &x.options)
 	l.metrics.Inc(metrics.RouterMatchesLocal)
 	return true
 }

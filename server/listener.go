@@ -12,9 +12,12 @@ import (
 type listener struct {
 	config     *config.Listener
 	mountpoint string
+	limits     *session.Limits
 }
 
-func newListener(c *config.Listener) *listener { return &listener{c, c.Mountpoint} }
+func newListener(c *config.Config, li *config.Listener) *listener {
+	return &listener{li, li.Mountpoint, limitsOf(c, li)}
+}
 
 func listenerOf(c *reactor.Conn) *listener { return c.Listener().Options().Tag.(*listener) }
 
@@ -37,12 +40,16 @@ func (li *listener) rules(b *Broker) session.Rules {
 	}
 }
 
-func limitsOf(c *config.Config) *session.Limits {
+// limitsOf gives the limits of the clients of a listener.
+func limitsOf(c *config.Config, li *config.Listener) *session.Limits {
 	return &session.Limits{
+		MaxRate:              c.MaxMessageRate,
+		Lifetime:             seconds(li.MaxConnectionLifetime),
 		MaxInflight:          c.MaxInflightMessages,
 		ReceiveMaxClient:     c.ReceiveMaxClient,
 		ReceiveMaxBroker:     c.ReceiveMaxBroker,
 		TopicAliasMaxClient:  c.TopicAliasMaxClient,
+		TopicAliasMaxBroker:  c.TopicAliasMaxBroker,
 		MaxOnline:            c.MaxOnlineMessages,
 		MaxOffline:           c.MaxOfflineMessages,
 		OverrideMaxOnline:    c.OverrideMaxOnlineMessages,

@@ -42,6 +42,8 @@ func (l *loop) logClosed(c *reactor.Conn, err error) {
 	switch u := c.User().(type) {
 	case *client:
 		id = u.session.ID
+	case *attached:
+		id = u.session.ID
 	case *admission:
 		id = u.id
 	}

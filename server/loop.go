@@ -40,7 +40,7 @@ type loop struct {
 
 	clients clientTable
 	wheel   *wheel.Wheel
-	timers  []*client // by id in the wheel
+	timers  []*session.Session // by id in the wheel
 	ticking bool
 	spare   []uint32 // ids that are free
 	store   store.Shard
@@ -57,6 +57,8 @@ type loop struct {
 	matches []*trie.Node[route]
 	scratch session.Scratch
 	arrived queue.Publication // a message from another loop
+	behind  queue.Publication // a message that a member of a shared subscription left behind
+	ending  bool              // the broker stops
 	connect codec.Connect
 	random  *rand.Rand
 
@@ -117,7 +119,7 @@ func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
 	id, assigned, code := session.Admit(&l.connect, &rules)
 	if code != codec.Success {
 		l.metrics.IncVersion(metrics.ConnackRefused, v5)
-		return 0, session.Refuse(l.connect.Version, code), &refusedError{id: string(l.connect.ClientID), code: code}
+		return 0, session.Refuse(&l.connect, code), &refusedError{id: string(l.connect.ClientID), code: code}
 	}
 	c.SetUser(&admission{id, assigned})
 	return l.broker.home(queue.KeyOf(li.mountpoint, id)), nil, nil
@@ -128,7 +130,7 @@ func refusal(c *codec.Connect, err error) []byte {
 	if !errors.As(err, &e) || errors.Is(err, codec.ErrProtocolName) {
 		return nil
 	}
-	return session.Refuse(c.Version, e.Code)
+	return session.Refuse(c, e.Code)
 }
 
 // refusedError says why a CONNECT was refused.
@@ -144,7 +146,7 @@ func (l *loop) Opened(*reactor.Conn) {}
 
 // Data handles the packets that have arrived.
 func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
-	limit := l.broker.limits.Load().MaxRemaining
+	limit := l.broker.config.Load().MaxMessageSize
 	for n < len(in) {
 		f, size, need, err := codec.Cut(in[n:], limit)
 		if err != nil {
@@ -162,6 +164,9 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 			l.hold(c)
 			return n, 0
 		}
+		if c.Paused() { // the client publishes faster than it may
+			return n, 0
+		}
 		// Messages stop at the limit, answers at twice the limit: who does
 		// not take them is not asked for more. Writable goes on.
 		if c.Full() && c.Pending() > 2*l.broker.config.Load().SendBufferLimit {
@@ -174,13 +179,27 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 
 // packet handles one packet. It returns false when the connection is ending.
 func (l *loop) packet(c *reactor.Conn, f codec.Frame) bool {
+	if s := sessionOf(c); s != nil {
+		return s.Packet(f)
+	}
+	a, ok := c.User().(*admission)
+	return ok && l.connectClient(c, a, f)
+}
+
+// sessionOf gives the session whose connection c is, nil when there is none
+// yet or it has left the connection.
+func sessionOf(c *reactor.Conn) *session.Session {
 	switch u := c.User().(type) {
 	case *client:
-		return u.conn == c && u.session.Packet(f)
-	case *admission:
-		return l.connectClient(c, u, f)
+		if u.conn == c {
+			return &u.session
+		}
+	case *attached:
+		if u.conn == c {
+			return &u.session
+		}
 	}
-	return false
+	return nil
 }
 
 // connectClient gives a connection to its client, which is made if it is new.
@@ -193,7 +212,13 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 	key := queue.KeyOf(mountpoint, a.id)
 	cl := l.clients.find(key, mountpoint, a.id)
 	if cl != nil && cl.session.Online() {
-		cl.session.TakeOver()
+		if l.broker.config.Load().AllowMultipleSessions {
+			l.attach(cl, c, &l.connect)
+			return true
+		}
+		for cl.session.Online() { // several, if they were allowed before
+			cl.session.TakeOver()
+		}
 		cl = l.clients.find(key, mountpoint, a.id) // a clean session has ended
 	}
 	if cl == nil {
@@ -201,20 +226,14 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 	}
 	cl.conn = c
 	c.SetUser(cl)
-	cl.session.Connect(link{c}, &l.connect, a.assigned, l.broker.limits.Load())
+	cl.session.Connect(link{c}, &l.connect, a.assigned, listenerOf(c).limits)
 	return true
 }
 
 func (l *loop) newClient(mountpoint, id string) *client {
 	c := &client{loop: l}
 	c.session = session.New(c, mountpoint, id)
-	if k := len(l.spare); k > 0 {
-		c.timer, l.spare = l.spare[k-1], l.spare[:k-1]
-		l.timers[c.timer] = c
-	} else {
-		c.timer = uint32(len(l.timers))
-		l.timers = append(l.timers, c)
-	}
+	c.timer = l.addTimer(&c.session)
 	l.clients.add(c)
 	l.metrics.Inc(metrics.QueueSetup)
 	return c
@@ -222,32 +241,48 @@ func (l *loop) newClient(mountpoint, id string) *client {
 
 // forget removes a client whose session has ended.
 func (l *loop) forget(c *client) {
-	l.wheel.Cancel(c.timer)
-	l.timers[c.timer] = nil
-	l.spare = append(l.spare, c.timer)
+	l.dropTimer(c.timer)
 	l.clients.remove(c)
 	delete(l.drops, c)
 	l.metrics.Inc(metrics.QueueTeardown)
 }
 
+// addTimer gives a session a timer.
+func (l *loop) addTimer(s *session.Session) uint32 {
+	if k := len(l.spare); k > 0 {
+		id := l.spare[k-1]
+		l.spare = l.spare[:k-1]
+		l.timers[id] = s
+		return id
+	}
+	l.timers = append(l.timers, s)
+	return uint32(len(l.timers) - 1)
+}
+
+func (l *loop) dropTimer(id uint32) {
+	l.wheel.Cancel(id)
+	l.timers[id] = nil
+	l.spare = append(l.spare, id)
+}
+
 // malformed ends a connection that sends no MQTT packets.
 func (l *loop) malformed(c *reactor.Conn, err error) {
-	cl, ok := c.User().(*client)
-	if !ok || cl.conn != c {
+	s := sessionOf(c)
+	if s == nil {
 		c.Close(err)
 		return
 	}
 	var e *codec.Error
 	if errors.As(err, &e) && e.Code == codec.PacketTooLarge {
-		l.metrics.IncVersion(metrics.InvalidMessageSize, cl.session.Version() == codec.V5)
+		l.metrics.IncVersion(metrics.InvalidMessageSize, s.Version() == codec.V5)
 	}
-	cl.session.Malformed(err)
+	s.Malformed(err)
 }
 
 // Writable lets a client go on that had too much output.
 func (l *loop) Writable(c *reactor.Conn) {
-	if cl, ok := c.User().(*client); ok && cl.conn == c {
-		cl.session.Writable()
+	if s := sessionOf(c); s != nil {
+		s.Writable()
 		c.ResumeRead() // one that waits for another loop is held again by its next message
 	}
 }
@@ -255,8 +290,8 @@ func (l *loop) Writable(c *reactor.Conn) {
 // Closed tells the client that its connection has ended.
 func (l *loop) Closed(c *reactor.Conn, err error) {
 	l.logClosed(c, err)
-	if cl, ok := c.User().(*client); ok && cl.conn == c {
-		cl.session.Lost()
+	if s := sessionOf(c); s != nil {
+		s.Lost()
 	}
 }
 
@@ -265,8 +300,8 @@ func (l *loop) Tick(now uint32) {
 	l.ticking = true
 	defer func() { l.ticking = false }()
 	l.wheel.Advance(now, func(id uint32) {
-		if c := l.timers[id]; c != nil {
-			c.session.Timer()
+		if s := l.timers[id]; s != nil {
+			s.Timer()
 		}
 	})
 	l.metrics.Publish()

@@ -181,24 +181,14 @@ func (l *loop) deliver(r *route, p *queue.Publication) {
 		return
 	}
 	n := 1
-	s.first.client.session.Deliver(p, &s.first.options)
+	s.first.client.deliver(p, &s.first.options)
 	if s.rest != nil {
 		n += len(*s.rest)
 		for _, x := range *s.rest {
-			x.client.session.Deliver(p, &x.options)
+			x.client.deliver(p, &x.options)
 		}
 	}
 	l.metrics.Add(metrics.RouterMatchesLocal, n)
-}
-
-// retain keeps p as the retained message of its topic, or removes the one
-// that is kept when p is empty [MQTT-3.3.1-5] [MQTT-3.3.1-6].
-func (b *Broker) retain(mountpoint string, p *queue.Publication) {
-	if len(p.Payload) == 0 {
-		b.retained.Delete(mountpoint, string(p.Topic))
-		return
-	}
-	b.retained.Put(mountpoint, string(p.Topic), p.Unpooled())
 }
 
 // subscribe makes or replaces a subscription of c.
@@ -208,6 +198,7 @@ func (l *loop) subscribe(c *client, f *codec.Filter, id uint32) (isNew bool, cod
 	node := l.broker.index.Acquire(c.session.Mountpoint, string(filter))
 	if x := c.subs.find(node, string(name), shared); x != nil {
 		l.broker.index.Release(node) // x holds it already
+		o.Share = x.options.Share
 		x.options = o
 		return false, codec.ReasonCode(f.QoS)
 	}

@@ -42,6 +42,21 @@ func (t *Topics[V]) Delete(mountpoint, topic string) (old V, had bool) {
 	return old, true
 }
 
+// DeleteIf removes a topic if cond holds for its value, and tells whether it
+// did. The value cannot change in between.
+func (t *Topics[V]) DeleteIf(mountpoint, topic string, cond func(V) bool) bool {
+	s := t.shard(mountpoint, topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.find(mountpoint, topic)
+	if n == nil || !n.held() || !cond(*n.Value.Load()) {
+		return false
+	}
+	n.Value.Store(nil)
+	s.release(n)
+	return true
+}
+
 // Get returns the value of a topic.
 func (t *Topics[V]) Get(mountpoint, topic string) (v V, ok bool) {
 	n := t.shard(mountpoint, topic).find(mountpoint, topic)

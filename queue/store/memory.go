@@ -75,12 +75,17 @@ func (s *memoryShard) Expire(c Client, now int64) (n int) {
 	return n
 }
 
-func (s *memoryShard) Drop(c Client) int {
+func (s *memoryShard) Drop(c Client, each func(queue.Entry)) int {
 	k := memoryKey{c.Mountpoint, c.ID}
 	q := s.backlogs[k]
 	if q == nil {
 		return 0
 	}
 	delete(s.backlogs, k)
+	if each != nil {
+		for e := range q.All {
+			each(e)
+		}
+	}
 	return q.Clear()
 }

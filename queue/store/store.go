@@ -33,6 +33,7 @@ type Shard interface {
 	// Expire removes the oldest entries whose message has expired at a Unix
 	// second, up to the first that has not, and returns how many.
 	Expire(c Client, now int64) int
-	// Drop forgets the client's backlog and returns its length.
-	Drop(c Client) int
+	// Drop forgets the client's backlog and returns its length. Before, it
+	// shows each entry to a function, unless that is nil.
+	Drop(c Client, each func(queue.Entry)) int
 }

@@ -23,7 +23,7 @@ func TestMemory(t *testing.T) {
 	if e, ok := s.Last(a); !ok || e.SubscriptionID != 5 {
 		t.Errorf("last: %+v %v", e, ok)
 	}
-	if n := s.Drop(a); n != 3 || s.Len(a) != 0 || s.Drop(a) != 0 {
+	if n := s.Drop(a, nil); n != 3 || s.Len(a) != 0 || s.Drop(a, nil) != 0 {
 		t.Errorf("dropped %d", n)
 	}
 	if e, ok := s.First(b); !ok || e.SubscriptionID != 9 {

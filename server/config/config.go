@@ -8,6 +8,8 @@ type Config struct {
 	NodeName string
 
 	AllowAnonymous             bool
+	AllowMultipleSessions      bool
+	QueueBalance               bool          // a message goes to one connection of such a session, not to all
 	MaxClientIDSize            int           // bytes
 	RetryInterval              time.Duration // 0 = never
 	PersistentClientExpiration time.Duration // 0 = never
@@ -19,9 +21,11 @@ type Config struct {
 	QueueLIFO                  bool
 	UpgradeOutgoingQoS         bool
 	SuppressWillOnTakeover     bool
-	MaxMessageSize             int // bytes, 0 = the protocol's limit
-	MaxSubscriptionsPerClient  int // 0 = unlimited
-	TopicMaxDepth              int // levels
+	MaxMessageSize             int           // bytes, 0 = the protocol's limit
+	MaxMessageRate             int           // PUBLISH packets per second of a client, 0 = unlimited
+	MaxSubscriptionsPerClient  int           // 0 = unlimited
+	ExpireRetainCache          time.Duration // between searches for expired retained messages, 0 = never
+	TopicMaxDepth              int           // levels
 	TopicAliasMaxClient        uint16
 	TopicAliasMaxBroker        uint16
 	ReceiveMaxClient           uint16

@@ -23,7 +23,7 @@ const (
 var listenerOptions = []listenerOption{
 	{"max_connections", connections, allListeners, allListeners, "10000", "-1", "-1", 0, "Connections that a listener has at once; others wait until one leaves. -1 takes the value of the level above."},
 	{"nr_of_acceptors", integer, allListeners, allListeners, "10", "-1", "-1", ignored, "Processes that accept connections in VerneMQ; here the loops do."},
-	{"max_connection_lifetime", atLeast(0), mqttListeners, mqttListeners, "0", none, none, later, "Seconds after which a connection is ended. 0 never."},
+	{"max_connection_lifetime", atLeast(0), mqttListeners, mqttListeners, "0", none, none, 0, "Seconds after which a connection is ended. 0 never."},
 	{"mountpoint", stringType, mqttListeners + " vmq vmqs", mqttListeners + " vmq vmqs", "off", none, none, 0, "Keeps the clients and topics of a listener apart from those of other mountpoints. off is the common one."},
 	{"allowed_protocol_versions", versions, mqttListeners, mqttListeners, none, "3,4", none, 0, "Protocol levels that may connect: 3 (MQTT 3.1), 4 (3.1.1), 5, and 131 and 132 of bridges."},
 	{"allow_anonymous_override", flagType, "", mqttListeners, none, none, "off", 0, "Lets clients of this listener in without asking an authentication plugin."},

@@ -37,15 +37,18 @@ func (a args) number(name string) int {
 
 // client carries out a command to one client:
 //
-//	NAME connect v31|v4|v5 [persistent] [keepalive=S] [expiry=S] [rmax=N] [maxpacket=N] [noproblems] [bridge]
-//	             [will=TOPIC:PAYLOAD [wqos=N] [wretain] [wdelay=S] [wexpiry=S]]
+//	NAME connect v31|v4|v5 [persistent] [keepalive=S] [expiry=S] [rmax=N] [maxpacket=N] [noproblems] [bridge] [assigned]
+//	             [aliases=N] [response] [will=TOPIC:PAYLOAD [wqos=N] [wretain] [wdelay=S] [wexpiry=S] [PROPERTY …]]
 //	NAME sub PID FILTER[,QOS][,nl][,rap][,rh1|rh2] … [id=N]
 //	NAME unsub PID FILTER …
-//	NAME pub TOPIC PAYLOAD [q=N] [id=N] [dup] [retain] [expiry=S] [alias=N] [size=N]
+//	NAME pub TOPIC PAYLOAD [q=N] [id=N] [dup] [retain] [expiry=S] [alias=N] [size=N] [PROPERTY …]
 //	NAME puback|pubrec|pubrel|pubcomp PID [reason=N]
 //	NAME ping | disconnect [reason=N] [expiry=S] | lost | full | writable | paused | read | raw HEX… | kick | show
 //	count
+//	props: from now on every packet comes with its properties
 //
+// PROPERTY is one of format=N, type=TEXT, reply=TOPIC, data=TEXT (correlation
+// data) and user=NAME:VALUE, as often as wanted, and goes out in that order.
 // "-" stands for an empty topic or payload.
 func (w *world) client(name, verb string, rest args) error {
 	if verb == "connect" {
@@ -111,6 +114,13 @@ func (w *world) connect(name string, a args) error {
 	if err := codec.DecodeConnect(f, &c); err != nil {
 		return err
 	}
+	w.join(name, &c, a.has("assigned"))
+	return nil
+}
+
+// join connects a client, which takes over from the connection that it may
+// have.
+func (w *world) join(name string, c *codec.Connect, assigned bool) *fakeClient {
 	cl := w.clients[name]
 	if cl != nil && cl.session.Online() {
 		cl.session.TakeOver()
@@ -125,8 +135,8 @@ func (w *world) connect(name string, a args) error {
 	l := &fakeLink{world: w, name: name, version: c.Version, lastSeen: w.clock}
 	w.links[name] = l
 	limits := w.limits
-	cl.session.Connect(l, &c, false, &limits)
-	return nil
+	cl.session.Connect(l, c, assigned, &limits)
+	return cl
 }
 
 func connectPacket(name string, a args) []byte {
@@ -141,6 +151,7 @@ func connectPacket(name string, a args) []byte {
 		c.Version = codec.V5
 		c.SessionExpiry = uint32(a.number("expiry"))
 		c.MaxPacketSize = uint32(a.number("maxpacket"))
+		c.TopicAliasMax, c.RequestResponseInfo = uint16(a.number("aliases")), a.has("response")
 		if n := a.number("rmax"); n > 0 {
 			c.ReceiveMax = uint16(n)
 		}
@@ -156,6 +167,9 @@ func connectPacket(name string, a args) []byte {
 			Payload: []byte(payload), Delay: uint32(a.number("wdelay"))}
 		if n := a.number("wexpiry"); n > 0 {
 			c.Will.Props.Expiry, c.Will.Props.HasExpiry = uint32(n), true
+		}
+		if p := a.properties(); p != nil {
+			c.Will.Props.Raw = p
 		}
 	}
 	return codec.AppendConnect(nil, &c)
@@ -247,13 +261,29 @@ func encodePublish(v codec.Version, a args) []byte {
 		out.Expiry, out.HasExpiry = uint32(n), true
 	}
 	out.Alias = uint16(a.number("alias"))
-	if s, ok := a.text("user"); ok { // one user property: NAME:VALUE
-		k, val, _ := strings.Cut(s, ":")
-		out.Forward = append(out.Forward, 0x26, 0, byte(len(k)))
-		out.Forward = append(append(out.Forward, k...), 0, byte(len(val)))
-		out.Forward = append(out.Forward, val...)
-	}
+	out.Forward = a.properties()
 	first := codec.PublishFirst(byte(a.number("q")), a.has("dup"), a.has("retain"))
 	b := codec.AppendPublishHead(nil, v, first, []byte(topic), uint16(a.number("id")), &out, len(payload))
 	return append(b, payload...)
+}
+
+// properties encodes what is to be passed on, in the order of the words.
+func (a args) properties() (out []byte) {
+	text := func(v string) { out = append(append(out, 0, byte(len(v))), v...) }
+	for _, w := range a {
+		k, v, _ := strings.Cut(w, "=")
+		switch k {
+		case "format":
+			out = append(out, 0x01, v[0]-'0')
+		case "type", "reply", "data":
+			out = append(out, map[string]byte{"type": 0x03, "reply": 0x08, "data": 0x09}[k])
+			text(v)
+		case "user":
+			name, value, _ := strings.Cut(v, ":")
+			out = append(out, 0x26)
+			text(name)
+			text(value)
+		}
+	}
+	return out
 }

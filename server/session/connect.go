@@ -69,10 +69,22 @@ func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits)
 		s.discard() // [MQTT-3.1.2-4]
 	}
 	s.attach(link, c, l)
-	s.connack(resumed, assigned)
+	if !s.connack(resumed, assigned) {
+		return
+	}
 	s.host.Presence(true)
 	if resumed {
 		s.resume()
+	}
+}
+
+// Join attaches one more connection of a client that is connected already:
+// both share the subscriptions and what follows from them. There is nothing to
+// resume, and Clean Start wipes nothing.
+func (s *Session) Join(link Link, c *codec.Connect, l *Limits) {
+	s.attach(link, c, l)
+	if s.connack(true, false) {
+		s.host.Presence(true)
 	}
 }
 
@@ -80,12 +92,13 @@ func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits)
 func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 	s.link, s.limits = link, l
 	s.version, s.keepAlive = c.Version, c.KeepAlive
-	s.flags = everPresent
+	s.flags = s.flags&sharer | everPresent
 	if c.Bridge {
 		s.flags |= bridge
 	}
-	s.maxPacket = 0
+	s.maxPacket, s.aliasMax, s.ends = 0, 0, 0
 	if s.v5() {
+		s.aliasMax = min(c.TopicAliasMax, l.TopicAliasMaxBroker) // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
 		s.expiry = c.SessionExpiry
 		s.maxPacket = c.MaxPacketSize
 		s.window = min(c.ReceiveMax, l.ReceiveMaxClient)
@@ -107,18 +120,20 @@ func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 	if s.expiry > 0 {
 		s.flags |= persistent
 	}
-	s.Username = ""
-	if c.HasUsername {
-		s.Username = string(c.Username)
-	}
 	s.setWill(c) // a will of the connection before is gone [MQTT-3.1.3-9]
 	s.due = 0
 	if c.KeepAlive > 0 {
 		s.arm(s.keepAliveEnd())
 	}
+	if l.Lifetime > 0 {
+		s.ends = after(s.host.Clock(), l.Lifetime)
+		s.arm(s.ends)
+	}
 }
 
-func (s *Session) connack(resumed, assigned bool) {
+// connack accepts the client. It returns false when the client's Maximum
+// Packet Size does not even allow that.
+func (s *Session) connack(resumed, assigned bool) bool {
 	var p codec.ConnackProps
 	if s.v5() {
 		if assigned {
@@ -128,21 +143,49 @@ func (s *Session) connack(resumed, assigned bool) {
 			p.ReceiveMax = s.limits.ReceiveMaxBroker
 		}
 		p.TopicAliasMax = s.limits.TopicAliasMaxClient
+		p.MaxPacketSize = s.limits.maxPacketSize()
 	}
 	out := s.link.Output()
+	n := len(out.B)
 	// MQTT 3.1 has no Session Present.
 	out.B = codec.AppendConnack(out.B, s.version, resumed && s.version != codec.V31, codec.Success, &p)
+	if s.tooLarge(len(out.B) - n) {
+		out.B = out.B[:n]
+		s.link.Finish(errAnswerSize)
+		s.detach(false)
+		return false
+	}
 	s.count(metrics.ConnackSent)
+	return true
 }
 
+// maxPacketSize is the largest packet for which the client need not fear
+// MaxRemaining, 0 when there is no limit.
+func (l *Limits) maxPacketSize() uint32 {
+	if l.MaxRemaining <= 0 || l.MaxRemaining >= codec.MaxRemaining {
+		return 0
+	}
+	return uint32(1 + codec.LengthSize(l.MaxRemaining) + l.MaxRemaining)
+}
+
+// tooLarge tells that a packet is larger than the client takes [MQTT-3.1.2-24].
+func (s *Session) tooLarge(size int) bool { return s.maxPacket != 0 && size > int(s.maxPacket) }
+
 // Refuse gives the CONNACK that refuses a CONNECT, or nothing where the
-// protocol wants silence: a malformed packet of MQTT 3 [MQTT-3.1.4-1].
-func Refuse(v codec.Version, code codec.ReasonCode) []byte {
+// protocol wants silence: a malformed packet of MQTT 3 [MQTT-3.1.4-1], or a
+// client that takes no packet of that size [MQTT-3.1.2-24].
+func Refuse(c *codec.Connect, code codec.ReasonCode) []byte {
+	v := c.Version
+	if c.MaxPacketSize != 0 && c.MaxPacketSize < refusalSize {
+		return nil
+	}
 	if v != codec.V5 && (code == codec.MalformedPacket || code == codec.ProtocolError || code == codec.TopicNameInvalid) {
 		return nil
 	}
 	return codec.AppendConnack(nil, v, false, code, nil)
 }
+
+const refusalSize = 5 // of a CONNACK without properties
 
 // TakeOver ends the connection that a new one of the same client replaces
 // [MQTT-3.1.4-3]. The session ends with it unless it is persistent.

@@ -9,6 +9,7 @@ import (
 // Options are what a subscription asks for.
 type Options struct {
 	ID                uint32 // Subscription Identifier, 0 = none
+	Share             uint32 // number of the shared subscription, 0 = not shared
 	QoS               byte   // granted
 	NoLocal           bool
 	RetainAsPublished bool
@@ -23,32 +24,38 @@ func (s *Session) Deliver(p *queue.Publication, o *Options) {
 	if s.limits.UpgradeQoS {
 		qos = o.QoS
 	}
-	s.send(p, qos, p.Retain && o.RetainAsPublished, o.ID)
+	s.send(p, queue.Entry{QoS: qos, Retain: p.Retain && o.RetainAsPublished, SubscriptionID: o.ID, Share: o.Share})
+}
+
+// Take takes a message that another connection of the same client left behind.
+func (s *Session) Take(p *queue.Publication, e queue.Entry) {
+	e.Msg = nil
+	s.send(p, e)
 }
 
 // send passes a publication on to the client, or keeps it until the client
-// can take it.
-func (s *Session) send(p *queue.Publication, qos byte, retain bool, id uint32) {
+// can take it. The entry says how; its Msg is set when somebody holds it.
+func (s *Session) send(p *queue.Publication, e queue.Entry) {
 	m := s.host.Metrics()
 	m.Inc(metrics.QueueMessageIn)
 	if s.link == nil {
-		s.keep(p, qos, retain, id)
+		s.keep(p, e)
 		return
 	}
 	if p.Expires != 0 && s.host.Unix() >= p.Expires {
 		m.Inc(metrics.QueueMessageExpired)
 		return
 	}
-	e := s.extra
-	if e != nil && (e.waiting.Len() > 0 || e.resend > 0) || s.link.Full() {
-		s.wait(p, qos, retain, id)
+	x := s.extra
+	if x != nil && (x.waiting.Len() > 0 || x.resend > 0) || s.link.Full() {
+		s.wait(p, e)
 		return
 	}
-	if qos > 0 && s.more().windowFull(s.window) {
-		s.wait(p, qos, retain, id)
+	if e.QoS > 0 && s.more().windowFull(s.window) {
+		s.wait(p, e)
 		return
 	}
-	s.dispatch(p, qos, retain, id)
+	s.dispatch(p, e)
 }
 
 // windowFull tells that the client may not be sent another message of QoS 1 or
@@ -61,21 +68,20 @@ func (e *extra) windowFull(window uint16) bool {
 const maxInflight = 65534
 
 // dispatch writes a message out; the window has room for it.
-func (s *Session) dispatch(p *queue.Publication, qos byte, retain bool, id uint32) {
-	d := s.delivery(qos, retain, id)
+func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
+	d := s.delivery(&e)
 	m := s.host.Metrics()
-	if s.maxPacket != 0 && p.Size(d) > int(s.maxPacket) {
+	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) {
 		m.Inc(metrics.QueueMessageDrop) // counts as delivered [MQTT-3.1.2-25]
 		return
 	}
-	if qos > 0 {
+	if e.QoS > 0 {
 		state := queue.AwaitPuback
-		if qos == 2 {
+		if e.QoS == 2 {
 			state = queue.AwaitPubrec
 		}
 		now := s.host.Clock()
-		entry := queue.Entry{Msg: p.Message().Hold(), SubscriptionID: id, QoS: qos, Retain: retain}
-		d.ID = s.extra.inflight.Add(entry, state, now)
+		d.ID = s.extra.inflight.Add(s.held(p, e), state, now)
 		if !s.v5() && s.limits.RetryInterval > 0 {
 			s.arm(after(now, s.limits.RetryInterval))
 		}
@@ -84,11 +90,20 @@ func (s *Session) dispatch(p *queue.Publication, qos byte, retain bool, id uint3
 	s.transmit(p, d)
 }
 
+// held gives the entry with a hold on its message.
+func (s *Session) held(p *queue.Publication, e queue.Entry) queue.Entry {
+	e.Msg = p.Message().Hold()
+	if e.Share != 0 {
+		s.flags |= sharer
+	}
+	return e
+}
+
 // delivery describes a first transmission to this client. It is the loop's
 // scratch, valid until the next one.
-func (s *Session) delivery(qos byte, retain bool, id uint32) *queue.Delivery {
+func (s *Session) delivery(e *queue.Entry) *queue.Delivery {
 	d := &s.host.Scratch().Delivery
-	*d = queue.Delivery{Version: s.version, QoS: qos, Retain: retain, SubscriptionID: id}
+	*d = queue.Delivery{Version: s.version, QoS: e.QoS, Retain: e.Retain, SubscriptionID: e.SubscriptionID}
 	return d
 }
 
@@ -96,6 +111,9 @@ func (s *Session) delivery(qos byte, retain bool, id uint32) *queue.Delivery {
 func (s *Session) transmit(p *queue.Publication, d *queue.Delivery) {
 	if p.Expires != 0 {
 		d.Now = s.host.Unix()
+	}
+	if s.aliasMax > 0 {
+		s.useAlias(p, d)
 	}
 	out := s.link.Output()
 	if len(p.Payload) < queue.SharedMin {
@@ -108,14 +126,42 @@ func (s *Session) transmit(p *queue.Publication, d *queue.Delivery) {
 	s.count(metrics.PublishSent)
 }
 
-// wait queues a message for a connected client that cannot take it now.
-func (s *Session) wait(p *queue.Publication, qos byte, retain bool, id uint32) {
+// aliasCost is what a Topic Alias adds to a packet, in bytes.
+const aliasCost = 3
+
+// useAlias gives the topic an alias, as long as there are free ones, or puts
+// the alias that it has in its place [MQTT-3.3.2-11].
+func (s *Session) useAlias(p *queue.Publication, d *queue.Delivery) {
+	if len(p.Topic) <= aliasCost {
+		return
+	}
 	e := s.more()
-	if limit := s.limits.MaxOnline; limit >= 0 && e.waiting.Len() >= limit {
+	if id, ok := e.topics[string(p.Topic)]; ok {
+		d.Alias, d.KnownAlias = id, true
+		return
+	}
+	if len(e.topics) >= int(s.aliasMax) {
+		return
+	}
+	d.Alias = uint16(len(e.topics)) + 1
+	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) { // it fits without
+		d.Alias = 0
+		return
+	}
+	if e.topics == nil {
+		e.topics = map[string]uint16{}
+	}
+	e.topics[string(p.Topic)] = d.Alias
+}
+
+// wait queues a message for a connected client that cannot take it now.
+func (s *Session) wait(p *queue.Publication, e queue.Entry) {
+	w := &s.more().waiting
+	if limit := s.limits.MaxOnline; limit >= 0 && w.Len() >= limit {
 		s.drop()
 		return
 	}
-	e.waiting.Push(queue.Entry{Msg: p.Message().Hold(), SubscriptionID: id, QoS: qos, Retain: retain})
+	w.Push(s.held(p, e))
 }
 
 // saturated tells that nothing more can be queued for a connected client.
@@ -137,13 +183,13 @@ func (s *Session) drop() {
 }
 
 // keep stores a message for a client that is away.
-func (s *Session) keep(p *queue.Publication, qos byte, retain bool, id uint32) {
-	if qos == 0 {
+func (s *Session) keep(p *queue.Publication, e queue.Entry) {
+	if e.QoS == 0 {
 		s.host.Metrics().Inc(metrics.QueueMessageUnhandled)
 		return
 	}
 	if s.room() {
-		s.host.Store().Append(s.client(), queue.Entry{Msg: p.Message().Hold(), SubscriptionID: id, QoS: qos, Retain: retain})
+		s.host.Store().Append(s.client(), s.held(p, e))
 	}
 }
 
@@ -250,7 +296,7 @@ func (s *Session) unpark() {
 	if s.limits.LIFO {
 		e.reversed = e.waiting.Len()
 	}
-	for range st.Drop(c) {
+	for range st.Drop(c, nil) {
 		s.drop()
 	}
 }
@@ -291,7 +337,7 @@ func (s *Session) pump() {
 			s.host.Metrics().Inc(metrics.QueueMessageExpired)
 		} else {
 			sc.Out.View(x.Msg)
-			s.dispatch(&sc.Out, x.QoS, x.Retain, x.SubscriptionID)
+			s.dispatch(&sc.Out, x)
 			sc.Out.Reset()
 		}
 		x.Msg.Release()
@@ -345,5 +391,5 @@ func (s *Session) fits(x *queue.Flight) bool {
 	p := &s.host.Scratch().Out
 	p.View(x.Msg)
 	defer p.Reset()
-	return p.Size(s.delivery(x.QoS, x.Retain, x.SubscriptionID)) <= int(s.maxPacket)
+	return p.Size(s.delivery(&x.Entry)) <= int(s.maxPacket)
 }

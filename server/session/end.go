@@ -86,10 +86,14 @@ func (s *Session) detach(willDue bool) {
 		if !willDue {
 			e.will = nil
 		}
-		e.aliases, e.resend = nil, 0
+		e.aliases, e.topics, e.resend, e.rate = nil, nil, 0, bucket{}
 		e.received.Compact()
 	}
 	s.host.Presence(false)
+	if s.host.Accompanied() {
+		s.leave()
+		return
+	}
 	if s.flags&persistent == 0 {
 		s.over()
 		return
@@ -104,8 +108,26 @@ func (s *Session) detach(willDue bool) {
 
 // over ends the session: it is the last thing that happens to it.
 func (s *Session) over() {
+	s.clear()
+	s.host.Ended()
+}
+
+// leave ends a session whose client has other connections: they keep the
+// subscriptions and may inherit the messages.
+func (s *Session) leave() {
 	s.fireWill()
-	s.drain()
+	if e := s.extra; e != nil {
+		for f := range e.inflight.All {
+			if f.Msg != nil {
+				s.host.Inherit(f.Msg, f.Entry)
+			}
+		}
+		for x := range e.waiting.All {
+			s.host.Inherit(x.Msg, x)
+		}
+		s.host.Metrics().Add(metrics.QueueMessageUnhandled, e.waiting.Clear())
+		e.inflight.Clear()
+	}
 	s.flags, s.extra = 0, nil
 	s.host.Ended()
 }
@@ -113,23 +135,54 @@ func (s *Session) over() {
 // discard empties the session, so that a new one can begin under the same
 // name.
 func (s *Session) discard() {
-	if s.flags&everPresent == 0 {
-		return
+	if s.flags&everPresent != 0 {
+		s.clear()
 	}
-	s.fireWill() // the old session ends here, so its delayed will is due
-	s.host.Unsubscribe(nil)
-	s.drain()
-	s.flags, s.extra, s.lastID = 0, nil, 0
 }
 
-// drain throws away all messages of the session.
-func (s *Session) drain() {
-	n := s.host.Store().Drop(s.client())
+// clear ends what the session has: its will is due even if it was delayed, its
+// subscriptions go, then its messages, of which other members of shared
+// subscriptions get what is theirs now.
+func (s *Session) clear() {
+	s.fireWill()
+	s.host.Unsubscribe(nil)
+	var each func(queue.Entry)
+	if s.flags&sharer != 0 {
+		each = s.passOn
+	}
+	n := s.host.Store().Drop(s.client(), each)
 	if e := s.extra; e != nil {
+		if each != nil {
+			e.passOn(each)
+		}
 		n += e.waiting.Clear()
 		e.inflight.Clear()
 	}
 	s.host.Metrics().Add(metrics.QueueMessageUnhandled, n)
+	s.flags, s.extra, s.lastID = 0, nil, 0
+}
+
+// passOn gives a message to another member of the shared subscription from
+// which it came.
+func (s *Session) passOn(e queue.Entry) {
+	if e.Share != 0 && e.QoS > 0 {
+		s.host.Redeliver(e.Share, e.Msg)
+	}
+}
+
+// passOn finds the messages that another client may get: those that wait, and
+// those of QoS 1 that are not acknowledged. A QoS 2 delivery that has begun
+// ends with its session [MQTT-4.8.2-5].
+func (e *extra) passOn(each func(queue.Entry)) {
+	for f := range e.inflight.All {
+		if f.State == queue.AwaitPuback {
+			each(f.Entry)
+		}
+	}
+	e.restoreOrder()
+	for x := range e.waiting.All {
+		each(x)
+	}
 }
 
 // client names the session to the store.

@@ -16,6 +16,9 @@ func (s *Session) publish(f codec.Frame) bool {
 		return s.fail(err)
 	}
 	s.count(metrics.PublishReceived)
+	if s.limits.MaxRate > 0 {
+		s.spend()
+	}
 	if s.v5() {
 		if err := s.alias(m); err != nil {
 			return s.fail(err)
@@ -139,6 +142,9 @@ func (s *Session) subscribe(f codec.Frame) bool {
 	if s.tooDeep(m.Filters) {
 		return s.fail(errFilterDepth)
 	}
+	if s.tooLarge(answerSize(m.Filters)) {
+		return s.fail(errAnswerSize)
+	}
 	sc.Codes, sc.Retained = sc.Codes[:0], sc.Retained[:0]
 	for fs := m.Filters; ; {
 		x, ok := fs.Next()
@@ -158,6 +164,15 @@ func (s *Session) subscribe(f codec.Frame) bool {
 	s.count(metrics.SubackSent)
 	s.sendRetained(m)
 	return true
+}
+
+// answerSize is the size of the MQTT 5 SUBACK or UNSUBACK for filters.
+func answerSize(fs codec.Filters) int {
+	n := 3 // identifier, no properties
+	for _, ok := fs.Next(); ok; _, ok = fs.Next() {
+		n++
+	}
+	return 1 + codec.LengthSize(n) + n
 }
 
 func (s *Session) tooDeep(fs codec.Filters) bool {
@@ -201,7 +216,7 @@ func (s *Session) sendRetained(m *codec.Subscribe) {
 			if s.limits.UpgradeQoS {
 				qos = x.QoS
 			}
-			s.send(&sc.Out, qos, true, m.SubscriptionID)
+			s.send(&sc.Out, queue.Entry{QoS: qos, Retain: true, SubscriptionID: m.SubscriptionID})
 			sc.Out.Reset()
 			return true
 		})
@@ -216,6 +231,9 @@ func (s *Session) unsubscribe(f codec.Frame) bool {
 		return s.fail(err)
 	}
 	s.count(metrics.UnsubscribeReceived)
+	if s.tooLarge(answerSize(m.Filters)) {
+		return s.fail(errAnswerSize)
+	}
 	sc.Codes = sc.Codes[:0]
 	for fs := m.Filters; ; {
 		x, ok := fs.Next()

@@ -23,7 +23,11 @@ type Link interface {
 	// Full tells that so much waits to be sent that nothing more should be
 	// taken from the queue. The session's Writable is called when it may go on.
 	Full() bool
-	// Paused tells that the broker does not read the connection at present.
+	// PauseRead stops reading the client until ResumeRead. Paused tells that
+	// the broker does not read the connection at present, for this or another
+	// reason.
+	PauseRead()
+	ResumeRead()
 	Paused() bool
 	// LastSeen is the second of the loop clock in which bytes last arrived.
 	LastSeen() uint32
@@ -55,14 +59,23 @@ type Host interface {
 	// Retained yields the retained messages that match a filter; they are
 	// borrowed for the call.
 	Retained(filter []byte, yield func(*queue.Message) bool)
+	// Redeliver gives a message to another member of a shared subscription
+	// that this client has left, if there is one. The message is borrowed.
+	Redeliver(share uint32, m *queue.Message)
 	// Arm asks for a call of Timer at a second of the loop clock, or earlier.
 	Arm(deadline uint32)
-	// Presence tells that the client went online or offline.
+	// Presence tells that the connection of this session began or ended.
 	Presence(online bool)
+	// Accompanied tells that the client has other connections, which go on
+	// when this one ends (allow_multiple_sessions). Inherit gives them, if the
+	// configuration says so, a message of this one; it is borrowed.
+	Accompanied() bool
+	Inherit(m *queue.Message, e queue.Entry)
 	// Dropped tells that a message was lost because the queue was full.
 	Dropped()
-	// Ended tells that the session is over: its subscriptions go and the
-	// client is forgotten. The session is not used afterwards.
+	// Ended tells that the session is over and the client is to be forgotten:
+	// it has no subscriptions and no messages. The session is not used
+	// afterwards.
 	Ended()
 }
 
@@ -85,12 +98,15 @@ type Scratch struct {
 // Limits are the settings that a session follows. They are read when the
 // client connects and never change for that connection.
 type Limits struct {
-	MaxInflight          int // outgoing window of MQTT 3 clients; 0 = as many as there are identifiers
+	MaxRate              int    // messages per second that the client may publish, 0 = no limit
+	Lifetime             uint32 // seconds that a connection may last, 0 = for ever
+	MaxInflight          int    // outgoing window of MQTT 3 clients; 0 = as many as there are identifiers
 	ReceiveMaxClient     uint16
 	ReceiveMaxBroker     uint16
-	TopicAliasMaxClient  uint16
-	MaxOnline            int // waiting messages of an online client; -1 = no limit
-	MaxOffline           int // of an offline one
+	TopicAliasMaxClient  uint16 // of the client's aliases
+	TopicAliasMaxBroker  uint16 // of ours
+	MaxOnline            int    // waiting messages of an online client; -1 = no limit
+	MaxOffline           int    // of an offline one
 	OverrideMaxOnline    bool
 	LIFO                 bool
 	UpgradeQoS           bool
@@ -115,7 +131,6 @@ type Session struct {
 	// ID and Mountpoint name the session; Key is queue.KeyOf of the two.
 	ID, Mountpoint string
 	Key            uint64
-	Username       string
 
 	extra *extra // what an idle session does not need
 
@@ -123,7 +138,9 @@ type Session struct {
 	maxPacket uint32 // largest packet that the client takes, 0 = any
 	due       uint32 // the timer's deadline, 0 = not armed
 	offline   uint32 // loop clock at which the client went away
+	ends      uint32 // loop clock at which the connection has lasted long enough, 0 = never
 	keepAlive uint16 // seconds
+	aliasMax  uint16 // highest topic alias that the client is sent
 	window    uint16 // unacknowledged messages that the client takes at once
 	lastID    uint16 // last packet identifier handed out, while there is no extra
 	version   codec.Version
@@ -137,18 +154,21 @@ const (
 	bridge                        // the peer said it is a bridge (levels 131, 132)
 	noProblems                    // Request Problem Information 0
 	everPresent                   // there was a connection before this one
+	sharer                        // got messages of shared subscriptions
 )
 
 // extra is the part of a session that exists only while it is needed.
 type extra struct {
-	waiting  queue.FIFO     // accepted for the client, not sent
-	inflight queue.Inflight // sent, not acknowledged
-	resend   int            // of those, how many are not yet sent again after a reconnect
-	free     int            // of those, how many take no place in the window
-	reversed int            // entries at the front of waiting that are a lifo backlog, newest first
-	received queue.IDSet    // QoS 2 identifiers not released by the client, of this connection
-	earlier  queue.IDSet    // the same of earlier connections, which the Receive Maximum does not count
-	aliases  map[uint16]string
+	waiting  queue.FIFO        // accepted for the client, not sent
+	inflight queue.Inflight    // sent, not acknowledged
+	resend   int               // of those, how many are not yet sent again after a reconnect
+	free     int               // of those, how many take no place in the window
+	reversed int               // entries at the front of waiting that are a lifo backlog, newest first
+	received queue.IDSet       // QoS 2 identifiers not released by the client, of this connection
+	earlier  queue.IDSet       // the same of earlier connections, which the Receive Maximum does not count
+	aliases  map[uint16]string // the client's
+	topics   map[string]uint16 // the broker's aliases
+	rate     bucket
 	will     *will
 }
 
@@ -156,6 +176,9 @@ type extra struct {
 func New(host Host, mountpoint, id string) Session {
 	return Session{host: host, Mountpoint: mountpoint, ID: id, Key: queue.KeyOf(mountpoint, id)}
 }
+
+// Move gives the session another host.
+func (s *Session) Move(host Host) { s.host = host }
 
 // Online tells whether the client is connected.
 func (s *Session) Online() bool { return s.link != nil }
@@ -203,7 +226,7 @@ func (s *Session) trim() {
 	}
 	e.received.Compact()
 	e.earlier.Compact()
-	if e.waiting.Len()+e.inflight.Len()+e.received.Len()+e.earlier.Len() > 0 || e.aliases != nil || e.will != nil {
+	if e.waiting.Len()+e.inflight.Len()+e.received.Len()+e.earlier.Len() > 0 || e.aliases != nil || e.topics != nil || e.will != nil || !s.idle() {
 		return
 	}
 	s.lastID = e.inflight.LastID()
@@ -248,6 +271,8 @@ var (
 	errReceiveMax    = &codec.Error{Code: codec.ReceiveMaximumExceeded, Text: "more QoS 2 messages than the Receive Maximum"}
 	errExpiryChange  = &codec.Error{Code: codec.ProtocolError, Text: "DISCONNECT sets a Session Expiry Interval after CONNECT had none"}
 	errKeepAlive     = &codec.Error{Code: codec.KeepAliveTimeout, Text: "nothing received for 1.5 times the keep alive"}
+	errLifetime      = &codec.Error{Code: codec.AdministrativeAction, Text: "connection has lasted as long as it may"}
+	errAnswerSize    = &codec.Error{Code: codec.PacketTooLarge, Text: "answer is larger than the client's Maximum Packet Size"}
 	errTakenOver     = &codec.Error{Code: codec.SessionTakenOver, Text: "client connected again"}
 )
 

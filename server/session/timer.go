@@ -36,6 +36,14 @@ func (s *Session) Timer() {
 		}
 		s.arm(end)
 	}
+	if s.ends > 0 {
+		if now >= s.ends {
+			s.end(errLifetime)
+			return
+		}
+		s.arm(s.ends)
+	}
+	s.refill(now)
 	s.retry(now)
 	s.trim()
 	if s.extra != nil {
@@ -107,7 +115,7 @@ func (s *Session) again(x *queue.Flight, now uint32) {
 		return
 	}
 	sc := s.host.Scratch()
-	d := s.delivery(x.QoS, x.Retain, x.SubscriptionID)
+	d := s.delivery(&x.Entry)
 	d.Dup, d.ID = true, x.ID
 	sc.Out.View(x.Msg)
 	s.transmit(&sc.Out, d)

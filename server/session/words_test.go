@@ -16,7 +16,11 @@ func (l *fakeLink) flush() {
 			l.world.say("%s < broken bytes % x: %v", l.name, b, err)
 			break
 		}
-		l.world.say("%s < %s", l.name, describe(l.version, f))
+		words := describe(l.version, f)
+		if l.world.props {
+			words += propertiesOf(l.version, f)
+		}
+		l.world.say("%s < %s", l.name, words)
 		b = b[n:]
 	}
 	l.out.B = l.out.B[:0]
@@ -70,6 +74,9 @@ func describePublish(v codec.Version, f codec.Frame) string {
 		payload = fmt.Sprintf("%s… %d bytes", payload[:8], len(payload))
 	}
 	s := fmt.Sprintf("PUBLISH q%d d%d r%d m%d %s %q", p.QoS, bit(p.Dup), bit(p.Retain), p.PacketID, p.Topic, payload)
+	if p.Props.HasAlias {
+		s += fmt.Sprintf(" alias=%d", p.Props.Alias)
+	}
 	if p.Props.HasExpiry {
 		s += fmt.Sprintf(" expiry=%d", p.Props.Expiry)
 	}
@@ -117,8 +124,49 @@ func announced(c *codec.Connack) string {
 	if c.ReceiveMax != 0 && c.ReceiveMax != 65535 {
 		s += fmt.Sprintf(" rmax=%d", c.ReceiveMax)
 	}
+	if c.MaxPacketSize != 0 {
+		s += fmt.Sprintf(" maxpacket=%d", c.MaxPacketSize)
+	}
 	if c.TopicAliasMax != 0 {
 		s += fmt.Sprintf(" aliases=%d", c.TopicAliasMax)
 	}
 	return s
+}
+
+// propertiesOf says the properties of a packet in braces, those of a PUBLISH
+// excepted, which describePublish says.
+func propertiesOf(v codec.Version, f codec.Frame) string {
+	var raw codec.Properties
+	var err error
+	switch f.Type() {
+	case codec.CONNACK:
+		var c codec.Connack
+		err = codec.DecodeConnack(v, f, &c)
+		raw = c.Props
+	case codec.PUBACK, codec.PUBREC, codec.PUBREL, codec.PUBCOMP:
+		var a codec.Ack
+		err = codec.DecodeAck(v, f, &a)
+		raw = a.Props
+	case codec.SUBACK, codec.UNSUBACK:
+		var s codec.Suback
+		decode := codec.DecodeSuback
+		if f.Type() == codec.UNSUBACK {
+			decode = codec.DecodeUnsuback
+		}
+		err = decode(v, f, &s)
+		raw = s.Props
+	case codec.DISCONNECT:
+		var d codec.Disconnect
+		err = codec.DecodeDisconnect(v, f, &d)
+		raw = d.Props
+	default:
+		return ""
+	}
+	if err != nil {
+		return err.Error()
+	}
+	if r := raw.ReasonString(); len(r) > 0 && len(raw) == 3+len(r) {
+		return fmt.Sprintf(" {reason %q}", r)
+	}
+	return fmt.Sprintf(" {% x}", []byte(raw))
 }

@@ -28,6 +28,8 @@ type world struct {
 	order    []string
 	retained map[string]*queue.Message
 	links    map[string]*fakeLink // the latest connection under a name
+	props    bool                 // say the properties of packets too
+	shares   []string             // shared subscriptions, by number less one
 }
 
 const worldEpoch = 1_000_000_000 // the wall clock when the loop clock is 0
@@ -95,6 +97,9 @@ func (c *fakeClient) Presence(online bool) {
 	}
 }
 
+func (c *fakeClient) Accompanied() bool                   { return false }
+func (c *fakeClient) Inherit(*queue.Message, queue.Entry) {}
+
 func (c *fakeClient) Ended() {
 	c.subs = nil
 	delete(c.world.clients, c.name)
@@ -113,15 +118,56 @@ func (c *fakeClient) Publish(p *queue.Publication) {
 	for _, name := range slices.Clone(w.order) {
 		to := w.clients[name]
 		for i := range to.subs {
-			if matches(to.subs[i].filter, string(p.Topic)) {
-				to.session.Deliver(p, &to.subs[i].Options)
+			if x := &to.subs[i]; x.Share == 0 && matches(x.filter, string(p.Topic)) {
+				to.session.Deliver(p, &x.Options)
 			}
+		}
+	}
+	for i, filter := range w.shares {
+		if _, f, _ := codec.SplitShared([]byte(filter)); matches(string(f), string(p.Topic)) {
+			w.deliverShared(uint32(i+1), p)
 		}
 	}
 }
 
+// deliverShared gives p to the first member that is online, else to the first.
+func (w *world) deliverShared(share uint32, p *queue.Publication) {
+	var to *Session
+	var options *Options
+	for _, name := range w.order {
+		c := w.clients[name]
+		for i := range c.subs {
+			if c.subs[i].Share == share && (to == nil || !to.Online() && c.session.Online()) {
+				to, options = &c.session, &c.subs[i].Options
+			}
+		}
+	}
+	if to != nil {
+		to.Deliver(p, options)
+	}
+}
+
+func (c *fakeClient) Redeliver(share uint32, m *queue.Message) {
+	var p queue.Publication
+	p.View(m)
+	c.world.deliverShared(share, &p)
+	p.Reset()
+}
+
+// share numbers a filter if it is a shared one.
+func (w *world) share(filter string) uint32 {
+	if !strings.HasPrefix(filter, "$share/") {
+		return 0
+	}
+	if i := slices.Index(w.shares, filter); i >= 0 {
+		return uint32(i + 1)
+	}
+	w.shares = append(w.shares, filter)
+	return uint32(len(w.shares))
+}
+
 func (c *fakeClient) Subscribe(f *codec.Filter, id uint32) (bool, codec.ReasonCode) {
-	o := Options{ID: id, QoS: f.QoS, NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished}
+	o := Options{ID: id, Share: c.world.share(string(f.Filter)), QoS: f.QoS, NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished}
 	for i := range c.subs {
 		if c.subs[i].filter == string(f.Filter) {
 			c.subs[i].Options = o
@@ -186,6 +232,18 @@ func (l *fakeLink) Full() bool                         { return l.full }
 func (l *fakeLink) LastSeen() uint32                   { return l.lastSeen }
 func (l *fakeLink) Paused() bool                       { return l.paused }
 
+func (l *fakeLink) PauseRead() {
+	l.paused = true
+	l.world.say("%s is not read", l.name)
+}
+
+func (l *fakeLink) ResumeRead() {
+	if l.paused {
+		l.paused = false
+		l.world.say("%s is read again", l.name)
+	}
+}
+
 func (l *fakeLink) AppendShared(data []byte, ref interface{ Release() }) {
 	l.out.B = append(l.out.B, data...)
 	ref.Release()
@@ -211,6 +269,8 @@ func (w *world) run(words []string) error {
 		err = w.setLimits(words[1:])
 	case "count":
 		w.count()
+	case "props":
+		w.props = true
 	default:
 		err = w.client(words[0], words[1], words[2:])
 	}
@@ -270,12 +330,13 @@ func (w *world) setLimits(words []string) error {
 	ints := map[string]*int{
 		"inflight": &w.limits.MaxInflight, "online": &w.limits.MaxOnline, "offline": &w.limits.MaxOffline,
 		"subscriptions": &w.limits.MaxSubscriptions, "depth": &w.limits.TopicMaxDepth,
+		"rate": &w.limits.MaxRate, "remaining": &w.limits.MaxRemaining,
 	}
 	uint16s := map[string]*uint16{
-		"receive": &w.limits.ReceiveMaxBroker, "receiveclient": &w.limits.ReceiveMaxClient, "alias": &w.limits.TopicAliasMaxClient,
+		"receive": &w.limits.ReceiveMaxBroker, "receiveclient": &w.limits.ReceiveMaxClient, "alias": &w.limits.TopicAliasMaxClient, "aliasout": &w.limits.TopicAliasMaxBroker,
 	}
 	uint32s := map[string]*uint32{
-		"retry": &w.limits.RetryInterval, "willdelay": &w.limits.MaxWillDelay, "expiry": &w.limits.PersistentExpiry,
+		"retry": &w.limits.RetryInterval, "willdelay": &w.limits.MaxWillDelay, "expiry": &w.limits.PersistentExpiry, "lifetime": &w.limits.Lifetime,
 	}
 	bools := map[string]*bool{
 		"lifo": &w.limits.LIFO, "override": &w.limits.OverrideMaxOnline, "upgrade": &w.limits.UpgradeQoS,

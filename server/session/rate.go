@@ -1,0 +1,49 @@
+package session
+
+// bucket holds the tokens of a client whose rate of messages is limited. One
+// is spent for each PUBLISH, MaxRate come every second, and no more than
+// MaxRate are kept. The clock is that of the loop, in seconds, so a client that
+// has spent all is read again when a second begins.
+type bucket struct {
+	tokens int    // below 0: messages that were read too early
+	filled uint32 // loop clock of the latest filling, 0 = never used
+}
+
+// at gives the number of tokens at a time.
+func (b bucket) at(now uint32, rate int) int {
+	if b.filled == 0 {
+		return rate
+	}
+	return int(min(int64(rate), int64(b.tokens)+int64(rate)*int64(now-b.filled)))
+}
+
+// spend pays for a PUBLISH. A client without a token left is not read until it
+// has one: nothing is lost, its own kernel holds its messages back.
+func (s *Session) spend() {
+	b, now := &s.more().rate, s.host.Clock()
+	b.tokens, b.filled = b.at(now, s.limits.MaxRate)-1, now
+	if b.tokens <= 0 {
+		s.link.PauseRead()
+		s.arm(now)
+	}
+}
+
+// refill reads a client again that has tokens. The timer of a second comes
+// before anything else that happens in it.
+func (s *Session) refill(now uint32) {
+	e := s.extra
+	if e == nil || e.rate.filled == 0 || e.rate.tokens > 0 {
+		return
+	}
+	if e.rate.at(now+1, s.limits.MaxRate) > 0 {
+		s.link.ResumeRead()
+		return
+	}
+	s.arm(now + 1)
+}
+
+// idle tells that the bucket is full, so that it need not be kept.
+func (s *Session) idle() bool {
+	b := s.extra.rate
+	return b.filled == 0 || b.at(s.host.Clock(), s.limits.MaxRate) == s.limits.MaxRate
+}
