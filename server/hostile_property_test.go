@@ -162,6 +162,13 @@ func valueCases() []hostile {
 		c("topic alias maximum 0", "CONNACK 00, open", 0x22, u16(0)),
 		c("session expiry interval that never ends, then 0 by a clean start", "refuse 82", 0x11, u32(0xffffffff), 0x11, u32(0)),
 		c("receive maximum twice with different values", "refuse 82", 0x21, u16(1), 0x21, u16(2)),
+		// CONNACK has 11 bytes here, one that refuses 5.
+		c("maximum packet size that takes CONNACK", "CONNACK 00, open", 0x27, u32(11)),
+		c("maximum packet size that does not take CONNACK", "closed", 0x27, u32(10)),
+		c("maximum packet size 1", "closed", 0x27, u32(1)),
+		c("authentication method and a maximum packet size that takes the answer", "CONNACK 8c, closed", 0x15, "m", 0x27, u32(5)),
+		c("authentication method and a maximum packet size that does not take the answer", "closed", 0x15, "m", 0x27, u32(4)),
+		c("maximum packet size 4, twice", "closed", 0x27, u32(4), 0x27, u32(4)),
 		w("payload format 2", "refuse 82", 0x01, 2),
 		w("payload format 255", "refuse 82", 0x01, 255),
 		w("response topic with #", "refuse 82", 0x08, "a/#"),

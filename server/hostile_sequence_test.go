@@ -37,6 +37,9 @@ func sequenceCases() []hostile {
 			send: sequence(own, publish(1, 2, "own"), raw("40 02 00 02")), want: "SUBACK 1 01, PUBLISH own payload, PUBACK 1, PUBACK 2, open"},
 		{name: "messages that are too large for the client", v: "5", connect: connectWith(0x27, u32(20)), routed: 1,
 			send: sequence(subscribe(1, "a-long-topic", 1), publish(1, 1, "a-long-topic")), want: "SUBACK 1 01, PUBACK 1, open"},
+		{name: "SUBACK as large as the client takes", v: "5", connect: connectWith(0x27, u32(11)), send: filters(0x82, 6, 0), want: "SUBACK 1 00 00 00 00 00 00, open"},
+		{name: "SUBACK that the client cannot take", v: "5", connect: connectWith(0x27, u32(11)), send: filters(0x82, 7, 0), want: "bye 95"},
+		{name: "UNSUBACK that the client cannot take", v: "5", connect: connectWith(0x27, u32(11)), send: filters(0xa2, 7), want: "bye 95"},
 		{name: "packet id in use by QoS 2, for QoS 1", v: "345", routed: 2, // 0x91 only if it is seen
 			send: sequence(publish(2, 1, "a"), publish(1, 1, "b")), want: "PUBREC 1, PUBACK 1, open"},
 		{name: "packet id in use by QoS 2, for SUBSCRIBE", v: "345", routed: 1,
@@ -48,6 +51,15 @@ func sequenceCases() []hostile {
 		{name: "empty session that would last, then an error", v: "5", connect: packet(0x10, protocol{}, 2, u16(60), props(0x11, u32(0)), "lasts"),
 			send: raw("00 00"), want: "bye 81"},
 	}...)
+}
+
+// filters is a SUBSCRIBE or UNSUBSCRIBE with n filters.
+func filters(first byte, n int, options ...any) render {
+	parts := []any{u16(1), none}
+	for i := range n {
+		parts = append(append(parts, fmt.Sprint(i)), options...)
+	}
+	return packet(first, parts...)
 }
 
 // willSequences: the will comes at every end but a client's own.
