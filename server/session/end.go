@@ -61,6 +61,9 @@ func (s *Session) disconnect(f codec.Frame) bool {
 	if err := codec.DecodeDisconnect(s.version, f, d); err != nil {
 		return s.fail(err)
 	}
+	if d.OnlyServer() {
+		return s.fail(errFromServer)
+	}
 	s.count(metrics.DisconnectReceived)
 	if d.HasSessionExpiry {
 		if s.expiry == 0 && d.SessionExpiry > 0 {

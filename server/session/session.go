@@ -264,6 +264,7 @@ var (
 	errSecondConnect = &codec.Error{Code: codec.ProtocolError, Text: "second CONNECT on a connection"}
 	errAuth          = &codec.Error{Code: codec.ProtocolError, Text: "AUTH without an authentication method"}
 	errDirection     = &codec.Error{Code: codec.ProtocolError, Text: "packet that only a server may send"}
+	errFromServer    = &codec.Error{Code: codec.ProtocolError, Text: "DISCONNECT that only a server may send"}
 	errDepth         = &codec.Error{Code: codec.TopicNameInvalid, Text: "topic has too many levels"}
 	errFilterDepth   = &codec.Error{Code: codec.TopicFilterInvalid, Text: "topic filter has too many levels"}
 	errSubscription  = &codec.Error{Code: codec.ProtocolError, Text: "Subscription Identifier in a client's PUBLISH"}
