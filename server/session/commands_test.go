@@ -111,6 +111,17 @@ func (w *world) connect(name string, a args) error {
 	if err := codec.DecodeConnect(f, &c); err != nil {
 		return err
 	}
+	l := &fakeLink{world: w, name: name, version: c.Version, lastSeen: w.clock}
+	w.attach(name, &c, func(*fakeClient) Link {
+		w.links[name] = l
+		return l
+	})
+	return nil
+}
+
+// attach gives a connection to a client, which is made if it is new. The
+// connection that it takes over ends before link makes the new one.
+func (w *world) attach(name string, c *codec.Connect, link func(*fakeClient) Link) {
 	cl := w.clients[name]
 	if cl != nil && cl.session.Online() {
 		cl.session.TakeOver()
@@ -122,11 +133,8 @@ func (w *world) connect(name string, a args) error {
 		w.clients[name] = cl
 		w.order = append(w.order, name)
 	}
-	l := &fakeLink{world: w, name: name, version: c.Version, lastSeen: w.clock}
-	w.links[name] = l
 	limits := w.limits
-	cl.session.Connect(l, &c, false, &limits)
-	return nil
+	cl.session.Connect(link(cl), c, false, &limits)
 }
 
 func connectPacket(name string, a args) []byte {
