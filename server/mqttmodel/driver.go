@@ -12,7 +12,7 @@ import (
 // Options are what the driver must know of the broker, and what it leaves out.
 type Options struct {
 	MaxInflight int  // Receive Maximum that the broker takes for MQTT 3
-	Steps       int  // at most
+	Steps       int  // about five times as many as this
 	Shared      bool // use shared groups
 	Lossy       bool // queues are short
 }
@@ -32,12 +32,14 @@ type run struct {
 func Run(t *rapid.T, b Broker, o Options) {
 	r := &run{Options: o, t: t, broker: b, model: New()}
 	r.model.Lossy = o.Lossy
-	for _, name := range []string{"a", "b", "c", "d", "e"} {
+	for _, name := range names {
 		r.clients = append(r.clients, &client{name: name})
 	}
-	for _, s := range rapid.SliceOfN(steps(o), 1, o.Steps).Draw(t, "steps") {
-		r.step(s)
-		r.settle()
+	for range o.Steps {
+		for _, s := range steps.Draw(t, "steps") {
+			r.step(s)
+			r.settle()
+		}
 	}
 	r.finish()
 }

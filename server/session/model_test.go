@@ -14,7 +14,7 @@ import (
 // the sessions send to a model of MQTT.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		runModel(t, -1, -1, mqttmodel.Options{MaxInflight: 3, Steps: 120})
+		runModel(t, -1, -1, mqttmodel.Options{MaxInflight: 3, Steps: 100})
 	})
 }
 
@@ -22,7 +22,7 @@ func TestModel(t *testing.T) {
 // order and windows must hold all the same.
 func TestModelLossy(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		runModel(t, 2, 3, mqttmodel.Options{MaxInflight: 3, Steps: 120, Lossy: true})
+		runModel(t, 2, 3, mqttmodel.Options{MaxInflight: 3, Steps: 100, Lossy: true})
 	})
 }
 
