@@ -101,6 +101,7 @@ func (s *Session) detach(willDue bool) {
 
 // over ends the session: it is the last thing that happens to it.
 func (s *Session) over() {
+	s.host.Unsubscribe(nil) // a group's will goes to those who stay
 	s.fireWill()
 	s.drain()
 	s.flags, s.extra = 0, nil
@@ -113,8 +114,8 @@ func (s *Session) discard() {
 	if s.flags&everPresent == 0 {
 		return
 	}
-	s.fireWill() // the old session ends here, so its delayed will is due
 	s.host.Unsubscribe(nil)
+	s.fireWill() // the old session ends here, so its delayed will is due
 	s.drain()
 	s.flags, s.extra, s.lastID = 0, nil, 0
 }
