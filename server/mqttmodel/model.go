@@ -40,13 +40,6 @@ type expected struct {
 	id     uint32 // Subscription Identifier
 }
 
-// share is a message for one member of a shared group.
-type share struct {
-	msg      *message
-	holders  map[*session]expected // who may have got it from the broker
-	optional bool                  // it may have gone with a session or connection
-}
-
 // flight is a message of QoS 1 or 2 that was sent and is not acknowledged.
 type flight struct {
 	expected
@@ -74,6 +67,7 @@ type session struct {
 	version    codec.Version
 	online     bool
 	stalled    bool // the connection takes no messages at present
+	blurred    bool // an MQTT 3 client cannot tell apart what differs by identifier
 	persistent bool
 	window     int // Receive Maximum
 	subs       []subscription
@@ -117,6 +111,7 @@ func (m *Model) connect(c *codec.Connect, window int) (present bool) {
 		m.sessions[name] = s
 	}
 	s.version, s.window, s.online, s.stalled = c.Version, window, true, false
+	s.blurred = s.blurred || c.Version != codec.V5
 	s.persistent = c.SessionExpiry > 0
 	if c.Version != codec.V5 {
 		s.persistent = !c.CleanStart
@@ -156,16 +151,6 @@ func (m *Model) end(s *session) {
 	m.abandon(s, func(expected) bool { return true })
 	if s.will != nil {
 		m.publish(&s.will.message)
-	}
-}
-
-// abandon takes from a session what it may hold of shared groups.
-func (m *Model) abandon(s *session, which func(expected) bool) {
-	for _, x := range m.shares {
-		if e, ok := x.holders[s]; ok && which(e) {
-			delete(x.holders, s)
-			x.optional = true
-		}
 	}
 }
 
@@ -230,28 +215,7 @@ func (m *Model) publish(msg *message) {
 			}
 		}
 	}
-	for _, g := range slices.Sorted(maps.Keys(members)) {
-		m.share(msg, members[g])
-	}
-}
-
-// share gives a message to a group: to one who is online, if there is any.
-func (m *Model) share(msg *message, members map[*session]expected) {
-	x := &share{msg: msg, holders: map[*session]expected{}, optional: m.Lossy}
-	online := false
-	for s := range members {
-		online = online || s.online
-	}
-	for s, e := range members {
-		switch {
-		case s.online != online:
-		case !online && e.qos == 0:
-			x.optional = true // dropped if it was given to this one
-		default:
-			x.holders[s] = e
-		}
-	}
-	m.shares = append(m.shares, x)
+	m.share(msg, members)
 }
 
 // matches is the definition of a match, level by level.
