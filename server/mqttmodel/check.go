@@ -29,16 +29,19 @@ func (m *Model) sent(s *session, p *codec.Publish) {
 func (m *Model) sentAgain(s *session, i int, p *codec.Publish) {
 	f := s.flights[i]
 	switch {
+	case f.mayRepeat(s, m.clock):
 	case !f.due && f.counts || f.released && f.counts:
 		m.fail("%s: PUBLISH %q under the packet identifier %d, which is in use", s.name, p.Payload, p.PacketID)
 	case f.released:
 		m.fail("%s: PUBLISH %q after its PUBREC", s.name, p.Payload)
 	case !f.expected.is(p, s):
 		m.fail("%s: %q comes again as %q, QoS %d retain %v", s.name, f.payload, p.Payload, p.QoS, p.Retain)
-	case !p.Dup:
+	}
+	if !p.Dup {
 		m.fail("%s: PUBLISH %q again without DUP", s.name, p.Payload)
 	}
 	m.inOrder(s, i)
+	f.stamp(s, m.clock)
 	f.due, f.counts = false, true
 }
 
@@ -65,7 +68,7 @@ func (m *Model) sentNew(s *session, p *codec.Publish) {
 		return
 	}
 	if p.QoS > 0 {
-		s.flights = append(s.flights, &flight{expected: e, packet: p.PacketID, counts: true})
+		s.flights = append(s.flights, &flight{expected: e, packet: p.PacketID, counts: true, sent: m.clock, seen: m.clock})
 	}
 }
 
@@ -111,13 +114,14 @@ func (e *expected) sameOrder(o expected) bool {
 // pubrel is told of every PUBREL that the broker sent to a client.
 func (m *Model) pubrel(s *session, id uint16) {
 	i := s.flight(id)
-	if i < 0 || !s.flights[i].released || !s.flights[i].due {
+	if i < 0 || !s.flights[i].released || !s.flights[i].due && !s.flights[i].mayRepeat(s, m.clock) {
 		m.fail("%s: PUBREL %d is not expected", s.name, id)
 		return
 	}
 	if s.flights[i].old() {
 		m.inOrder(s, i)
 	}
+	s.flights[i].stamp(s, m.clock)
 	s.flights[i].due = false
 }
 
@@ -160,6 +164,7 @@ func (m *Model) settled() {
 		if !s.online || s.stalled {
 			continue
 		}
+		m.repeated(s)
 		full := s.unacknowledged() >= s.window
 		for _, f := range s.flights {
 			if f.due && (f.released || !full) {

@@ -28,6 +28,10 @@ type Link interface {
 
 type staller interface{ Stall(on bool) }
 
+// A Broker may have a clock that only Tick moves. It must not matter in which
+// order things happen within a second.
+type ticker interface{ Tick(seconds int) }
+
 // client is a client that keeps to the protocol, but takes its time.
 type client struct {
 	name    string
@@ -98,6 +102,13 @@ func (c *client) answered(a answer, reason codec.ReasonCode) error {
 		c.confirm(a)
 	}
 	return nil
+}
+
+// owe notes an acknowledgement that the client may give, once.
+func (c *client) owe(t codec.Type, id uint16) {
+	if a := (answer{packet: t, id: id}); !slices.Contains(c.owed, a) {
+		c.owed = append(c.owed, a)
+	}
 }
 
 // confirm moves what the client published on.

@@ -88,15 +88,15 @@ func (r *run) received(c *client, f codec.Frame) {
 		r.model.sent(s, &p)
 		switch p.QoS {
 		case 1:
-			c.owed = append(c.owed, answer{packet: codec.PUBACK, id: p.PacketID})
+			c.owe(codec.PUBACK, p.PacketID)
 		case 2:
-			c.owed = append(c.owed, answer{packet: codec.PUBREC, id: p.PacketID})
+			c.owe(codec.PUBREC, p.PacketID)
 		}
 	case codec.PUBREL:
 		var a codec.Ack
 		r.must(codec.DecodeAck(c.version, f, &a))
 		r.model.pubrel(s, a.PacketID)
-		c.owed = append(c.owed, answer{packet: codec.PUBCOMP, id: a.PacketID})
+		c.owe(codec.PUBCOMP, a.PacketID)
 	case codec.SUBACK, codec.UNSUBACK:
 		r.must(c.suback(f))
 	case codec.PUBACK, codec.PUBREC, codec.PUBCOMP:

@@ -21,6 +21,7 @@ type Model struct {
 	sessions map[string]*session
 	retained map[string]*message
 	shares   []*share
+	clock    uint32 // seconds
 	wrong    string // the first thing that the broker did wrong
 }
 
@@ -44,9 +45,11 @@ type expected struct {
 type flight struct {
 	expected
 	packet   uint16
-	released bool // the client sent PUBREC: PUBREL takes the message's place
-	due      bool // the packet, or its PUBREL, is yet to be sent (again)
-	counts   bool // takes a place in the window: not a PUBREL of an earlier connection
+	released bool   // the client sent PUBREC: PUBREL takes the message's place
+	due      bool   // the packet, or its PUBREL, is yet to be sent (again)
+	counts   bool   // takes a place in the window: not a PUBREL of an earlier connection
+	sent     uint32 // when it was sent last, at the earliest
+	seen     uint32 // and at the latest
 }
 
 type subscription struct {
@@ -59,22 +62,23 @@ type subscription struct {
 
 type will struct {
 	message
-	delayed bool
+	delay uint32 // seconds
 }
 
 type session struct {
-	name       string
-	version    codec.Version
-	online     bool
-	stalled    bool // the connection takes no messages at present
-	blurred    bool // an MQTT 3 client cannot tell apart what differs by identifier
-	persistent bool
-	window     int // Receive Maximum
-	subs       []subscription
-	pending    []expected
-	flights    []*flight
-	received   map[uint16]bool // QoS 2 from the client, not released
-	will       *will
+	name     string
+	version  codec.Version
+	online   bool
+	stalled  bool   // the connection takes no messages at present
+	blurred  bool   // an MQTT 3 client cannot tell apart what differs by identifier
+	expiry   uint32 // Session Expiry Interval
+	left     uint32 // when the connection ended
+	window   int    // Receive Maximum
+	subs     []subscription
+	pending  []expected
+	flights  []*flight
+	received map[uint16]bool // QoS 2 from the client, not released
+	will     *will
 }
 
 // New makes the model of a broker that nobody has used.
@@ -112,13 +116,13 @@ func (m *Model) connect(c *codec.Connect, window int) (present bool) {
 	}
 	s.version, s.window, s.online, s.stalled = c.Version, window, true, false
 	s.blurred = s.blurred || c.Version != codec.V5
-	s.persistent = c.SessionExpiry > 0
-	if c.Version != codec.V5 {
-		s.persistent = !c.CleanStart
+	s.expiry = c.SessionExpiry
+	if c.Version != codec.V5 && !c.CleanStart {
+		s.expiry = never
 	}
 	s.will = nil // a delayed will does not come true
 	if c.HasWill {
-		s.will = &will{delayed: c.Will.Delay > 0, message: message{from: name, topic: string(c.Will.Topic),
+		s.will = &will{delay: c.Will.Delay, message: message{from: name, topic: string(c.Will.Topic),
 			payload: string(c.Will.Payload), qos: c.Will.QoS, retain: c.Will.Retain}}
 	}
 	for _, f := range s.flights {
@@ -129,17 +133,17 @@ func (m *Model) connect(c *codec.Connect, window int) (present bool) {
 
 // detach takes the connection from a session.
 func (m *Model) detach(s *session, willDue bool) {
-	s.online = false
+	s.online, s.left = false, m.clock
 	if !willDue {
 		s.will = nil
 	}
-	if !s.persistent {
+	if s.expiry == 0 {
 		m.end(s)
 		return
 	}
 	s.pending = slices.DeleteFunc(s.pending, func(e expected) bool { return e.qos == 0 })
 	m.abandon(s, func(e expected) bool { return e.qos == 0 })
-	if w := s.will; w != nil && !w.delayed {
+	if w := s.will; w != nil && w.delay == 0 {
 		s.will = nil
 		m.publish(&w.message)
 	}

@@ -33,9 +33,9 @@ var (
 	groups  = []string{"$share/g/a/#", "$share/g/+/b", "$share/h/#"}
 	kinds   = []string{"publish", "publish", "publish", "publish", "publish", "publish", "publish", "subscribe", "subscribe", "subscribe",
 		"subscribe", "unsubscribe", "ack", "ack", "ack", "ack", "ack", "release", "release", "connect", "connect", "connect", "connect",
-		"cut", "disconnect", "unheard", "unsent", "stall", "flow"}
+		"cut", "disconnect", "unheard", "unsent", "stall", "flow", "tick", "tick"}
 	windows  = []uint16{1, 2, 3, 65535}
-	expiries = []uint32{0, 1000, 1<<32 - 1}
+	expiries = []uint32{0, 30, never}
 )
 
 // number draws a number below n. The integers of rapid prefer small ones; here
@@ -75,6 +75,10 @@ func (r *run) step(s step) {
 	}
 	if s.Kind == "publish" {
 		r.publishAll(s)
+		return
+	}
+	if s.Kind == "tick" {
+		r.tick(s.A + 1)
 		return
 	}
 	if c.link == nil {
@@ -125,7 +129,7 @@ func (r *run) connectOf(c *client, s step) *codec.Connect {
 		p.HasWill = true
 		p.Will = codec.Will{Topic: []byte(topics[s.B%len(topics)]), Payload: fmt.Appendf(nil, "w%d", r.count), QoS: s.QoS, Retain: s.Z}
 		if s.X && s.B > 8 {
-			p.Will.Delay = 1000
+			p.Will.Delay, p.Will.Retain = 10, false // two may be due at once
 		}
 	}
 	return p
@@ -234,11 +238,11 @@ func (r *run) disconnect(c *client, s step) {
 		if s.Y {
 			reason = byte(codec.DisconnectWithWill)
 		}
-		if session.persistent && s.Z {
-			expiry = 1000
+		if session.expiry > 0 && s.Z {
+			expiry = 30
 		}
 		packet = []byte{0xe0, 7, reason, 5, 0x11, 0, 0, byte(expiry >> 8), byte(expiry)}
-		session.persistent = expiry > 0
+		session.expiry = expiry
 		r.say("%s disconnect reason=%d expiry=%d", c.name, reason, expiry)
 	} else {
 		r.say("%s disconnect", c.name)
@@ -253,7 +257,18 @@ func (r *run) stall(c *client, on bool) {
 	s := r.model.sessions[c.name]
 	if l, ok := c.link.(staller); ok && s.stalled != on {
 		r.say("%s %s", c.name, map[bool]string{true: "full", false: "writable"}[on])
-		s.stalled = on
+		r.model.stall(s, on)
 		l.Stall(on)
+	}
+}
+
+// tick lets time pass if the broker's clock is ours.
+func (r *run) tick(seconds int) {
+	if b, ok := r.broker.(ticker); ok {
+		r.say("tick %d", seconds)
+		b.Tick(seconds)
+		for range seconds {
+			r.model.tick()
+		}
 	}
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -54,6 +55,12 @@ func (b *modelBroker) Connect(name string, packet []byte) mqttmodel.Link {
 }
 
 func (b *modelBroker) Settle() {} // all calls are done when they return
+
+func (b *modelBroker) Tick(seconds int) {
+	if err := b.world.tick(strconv.Itoa(seconds)); err != nil {
+		panic(err)
+	}
+}
 
 // modelLink is a connection whose output the driver reads.
 type modelLink struct {
