@@ -41,7 +41,7 @@ func (m *Model) sentAgain(s *session, i int, p *codec.Publish) {
 		m.fail("%s: PUBLISH %q again without DUP", s.name, p.Payload)
 	}
 	m.inOrder(s, i)
-	f.stamp(s, m.clock)
+	f.stamp(s, m.before, m.clock)
 	f.due, f.counts = false, true
 }
 
@@ -68,7 +68,7 @@ func (m *Model) sentNew(s *session, p *codec.Publish) {
 		return
 	}
 	if p.QoS > 0 {
-		s.flights = append(s.flights, &flight{expected: e, packet: p.PacketID, counts: true, sent: m.clock, seen: m.clock})
+		s.flights = append(s.flights, &flight{expected: e, packet: p.PacketID, counts: true, sent: m.before, seen: m.clock})
 	}
 }
 
@@ -121,7 +121,7 @@ func (m *Model) pubrel(s *session, id uint16) {
 	if s.flights[i].old() {
 		m.inOrder(s, i)
 	}
-	s.flights[i].stamp(s, m.clock)
+	s.flights[i].stamp(s, m.before, m.clock)
 	s.flights[i].due = false
 }
 
@@ -179,6 +179,7 @@ func (m *Model) settled() {
 		}
 	}
 	m.settledShares()
+	m.before = m.clock
 }
 
 // finished holds that everything has come to everybody.

@@ -31,12 +31,12 @@ func (f *flight) mayRepeat(s *session, now uint32) bool {
 	return s.version != codec.V5 && !f.due && now-f.sent >= retryInterval
 }
 
-// stamp notes a transmission. When exactly a repetition came is not known.
-func (f *flight) stamp(s *session, now uint32) {
+// stamp notes a transmission after the one time and not after the other.
+func (f *flight) stamp(s *session, before, now uint32) {
 	if f.mayRepeat(s, now) {
 		f.sent += retryInterval
 	} else {
-		f.sent = now
+		f.sent = before
 	}
 	f.seen = now
 }

@@ -22,6 +22,7 @@ type Model struct {
 	retained map[string]*message
 	shares   []*share
 	clock    uint32 // seconds
+	before   uint32 // the clock when all was settled last
 	wrong    string // the first thing that the broker did wrong
 }
 
