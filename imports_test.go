@@ -28,9 +28,9 @@ var allowed = map[string][]string{
 	"server/metrics": {},
 	// of tests only
 	"server/mqttmodel": {"codec", "pgregory.net/rapid"},
-	"bench":          {"bench", "codec", "*"},
-	"cmd":            {"server", "queue", "tuning", "*"},
-	"cmd/vmq-bench":  {"bench", "*"},
+	"bench":            {"bench", "codec", "*"},
+	"cmd":              {"server", "queue", "tuning", "*"},
+	"cmd/vmq-bench":    {"bench", "*"},
 }
 
 const module = "vernemq/"

@@ -41,8 +41,7 @@ type client struct {
 	owed    []answer    // acknowledgements that it may give
 	due     []answer    // what the broker must answer, in this order
 	out     []*outgoing // what it published and the broker did not confirm
-	lastID  uint16
-	deaf    bool // answers do not reach it any more
+	deaf    bool        // answers do not reach it any more
 }
 
 // answer is an acknowledgement of either side, or a SUBACK or UNSUBACK.
@@ -61,13 +60,12 @@ type outgoing struct {
 
 func (c *client) v5() bool { return c.version == codec.V5 }
 
-// id gives a packet identifier that is not in use.
-func (c *client) id() uint16 {
-	c.lastID++
-	for slices.ContainsFunc(c.out, func(o *outgoing) bool { return o.id == c.lastID }) {
-		c.lastID++
+// id gives the first packet identifier that is not in use: each is soon used
+// again.
+func (c *client) id() (id uint16) {
+	for id = 1; slices.ContainsFunc(c.out, func(o *outgoing) bool { return o.id == id }); id++ {
 	}
-	return c.lastID
+	return id
 }
 
 func (c *client) sendPublish(msg *message, id uint16, dup bool) {
