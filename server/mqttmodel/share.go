@@ -32,6 +32,11 @@ func (m *Model) share(msg *message, groups map[string]map[*session]expected) {
 		for s := range groups[g] {
 			x.ambiguous = x.ambiguous || in[s] > 1
 		}
+		for _, y := range m.shares { // published again
+			if y.msg.payload == msg.payload && y.msg != msg {
+				x.ambiguous, y.ambiguous = true, true
+			}
+		}
 		m.shares = append(m.shares, x)
 	}
 }
@@ -56,19 +61,24 @@ func newShare(msg *message, members map[*session]expected) *share {
 	return x
 }
 
-// abandon takes from a session what it may hold of shared groups.
+// abandon takes from a session what it may hold of shared groups. Where copies
+// look the same it is not known which one is gone.
 func (m *Model) abandon(s *session, which func(expected) bool) {
-	lost := map[*message]bool{}
+	lost := map[string]bool{}
 	for _, x := range m.shares {
-		if e, ok := x.holders[s]; ok && x.taker == nil && which(e) {
+		e, ok := x.holders[s]
+		if !ok || !which(e) {
+			continue
+		}
+		if x.ambiguous {
+			lost[x.msg.payload] = true
+		} else if x.taker == nil {
+			delete(x.holders, s)
 			x.optional = true
-			if lost[x.msg] = lost[x.msg] || x.ambiguous; !x.ambiguous {
-				delete(x.holders, s)
-			}
 		}
 	}
 	for _, x := range m.shares {
-		x.optional = x.optional || lost[x.msg]
+		x.optional = x.optional || lost[x.msg.payload]
 	}
 }
 
