@@ -21,9 +21,10 @@ type Model struct {
 	sessions map[string]*session
 	retained map[string]*message
 	shares   []*share
-	clock    uint32 // seconds
-	before   uint32 // the clock when all was settled last
-	wrong    string // the first thing that the broker did wrong
+	loose    map[string][]*share // by payload, see passOn
+	clock    uint32              // seconds
+	before   uint32              // the clock when all was settled last
+	wrong    string              // the first thing that the broker did wrong
 }
 
 // message is one publication. Payloads are unique unless they are empty.
@@ -76,6 +77,7 @@ type session struct {
 	left     uint32 // when the connection ended
 	window   int    // Receive Maximum
 	subs     []subscription
+	groups   map[string]bool // that it has ever been in
 	pending  []expected
 	flights  []*flight
 	received map[uint16]bool // QoS 2 from the client, not released
@@ -84,7 +86,7 @@ type session struct {
 
 // New makes the model of a broker that nobody has used.
 func New() *Model {
-	return &Model{sessions: map[string]*session{}, retained: map[string]*message{}}
+	return &Model{sessions: map[string]*session{}, retained: map[string]*message{}, loose: map[string][]*share{}}
 }
 
 func (m *Model) fail(format string, a ...any) {
@@ -112,7 +114,7 @@ func (m *Model) connect(c *codec.Connect, window int) (present bool) {
 	}
 	s := m.sessions[name]
 	if present = s != nil; !present {
-		s = &session{name: name, received: map[uint16]bool{}}
+		s = &session{name: name, received: map[uint16]bool{}, groups: map[string]bool{}}
 		m.sessions[name] = s
 	}
 	s.version, s.window, s.online, s.stalled = c.Version, window, true, false
@@ -153,7 +155,7 @@ func (m *Model) detach(s *session, willDue bool) {
 // end ends a session: its will is due now.
 func (m *Model) end(s *session) {
 	delete(m.sessions, s.name)
-	m.abandon(s, func(expected) bool { return true })
+	m.passOn(s)
 	if s.will != nil {
 		m.publish(&s.will.message)
 	}
@@ -164,6 +166,9 @@ func (m *Model) subscribe(s *session, filters []codec.Filter, id uint32) {
 	var retained []expected
 	for _, f := range filters {
 		_, topic, group := codec.SplitShared(f.Filter)
+		if group {
+			s.groups[string(f.Filter)] = true
+		}
 		x := subscription{Filter: f, name: string(f.Filter), topic: string(topic), group: group, id: id}
 		i := slices.IndexFunc(s.subs, func(o subscription) bool { return o.name == x.name })
 		if i >= 0 {

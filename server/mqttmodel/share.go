@@ -11,6 +11,7 @@ import (
 // outside whom the broker chose before the message comes to somebody.
 type share struct {
 	msg       *message
+	group     string
 	holders   map[*session]expected // who may have got it from the broker
 	taker     *session              // to whom it came
 	seen      codec.Publish         // as it came
@@ -28,6 +29,7 @@ func (m *Model) share(msg *message, groups map[string]map[*session]expected) {
 	}
 	for _, g := range slices.Sorted(maps.Keys(groups)) {
 		x := newShare(msg, groups[g])
+		x.group = g
 		x.optional = x.optional || m.Lossy || msg.payload == "" // those look all the same
 		for s := range groups[g] {
 			x.ambiguous = x.ambiguous || in[s] > 1
@@ -80,6 +82,35 @@ func (m *Model) abandon(s *session, which func(expected) bool) {
 	for _, x := range m.shares {
 		x.optional = x.optional || lost[x.msg.payload]
 	}
+}
+
+// passOn is told that a session has ended. What it may have held goes to
+// other members of its groups, who may have other options by now, or to nobody
+// if the group has been without members meanwhile. The model does not follow
+// that: it lets these messages come to any member and checks no more of them.
+// TestSharedMembersLeave and the transcripts do.
+func (m *Model) passOn(s *session) {
+	for _, x := range m.shares {
+		if _, ok := x.holders[s]; ok {
+			x.optional = true
+			m.loose[x.msg.payload] = append(m.loose[x.msg.payload], x)
+		}
+	}
+}
+
+// loosely finds a message that a session left behind.
+func (m *Model) loosely(s *session, p *codec.Publish) (expected, bool) {
+	for _, x := range m.loose[string(p.Payload)] {
+		if !s.groups[x.group] || x.msg.topic != string(p.Topic) || p.QoS > x.msg.qos {
+			continue
+		}
+		e := expected{message: x.msg, filter: x.group, qos: p.QoS, retain: p.Retain}
+		for id := range p.Props.SubscriptionIDs {
+			e.id = id
+		}
+		return e, true
+	}
+	return expected{}, false
 }
 
 // place finds the share of which a message comes, if possible one that has to
