@@ -26,12 +26,12 @@ func judgeCores(h *Host, p Plan) Item {
 			i.Verdict = Low
 		}
 	}
-	return i.remedy("%d cores; CPUQuota=%d%% in the unit, or none", n, 100*n)
+	return i.remedy("processors: %d; CPUQuota=%d%% in the unit, or none", n, 100*n)
 }
 
 func judgeOvercommit(h *Host) Item {
 	i := Item{Name: "vm.overcommit_memory", Found: h.Overcommit.String(), Wanted: "0 or 1", Verdict: OK,
-		Reason: "With 2 the kernel counts memory that Go only reserves; the broker ends with \"cannot allocate memory\" while memory is free."}
+		Reason: "With 2 the kernel counts memory that Go has mapped and does not use; the broker ends with \"cannot allocate memory\" while memory is free."}
 	value := "0"
 	switch h.Overcommit {
 	case Unknown:

@@ -77,6 +77,15 @@ func Read(root fs.FS, process string) (*Host, error) {
 	return h, errors.Join(r.errs...)
 }
 
+// ReceiveBuffer reads only net.ipv4.tcp_rmem, which is 0 where there is none.
+func ReceiveBuffer(root fs.FS) (TCPMemory, error) {
+	r := &reader{root: root}
+	m := r.triple(tcpReceive)
+	return m, errors.Join(r.errs...)
+}
+
+const tcpReceive = "proc/sys/net/ipv4/tcp_rmem"
+
 // reader reads files below a root and keeps what goes wrong.
 type reader struct {
 	root  fs.FS
@@ -144,7 +153,7 @@ func (r *reader) network(h *Host) {
 	h.SynBacklog = r.number(ipv4 + "tcp_max_syn_backlog")
 	h.SynCookies = r.number(ipv4 + "tcp_syncookies")
 	h.TCPMem = r.triple(ipv4 + "tcp_mem")
-	h.Receive, h.Send = r.triple(ipv4+"tcp_rmem"), r.triple(ipv4+"tcp_wmem")
+	h.Receive, h.Send = r.triple(tcpReceive), r.triple(ipv4+"tcp_wmem")
 	h.Orphans, h.TimeWait = r.number(ipv4+"tcp_max_orphans"), r.number(ipv4+"tcp_max_tw_buckets")
 	h.Conntrack = r.number(netfilter + "nf_conntrack_max")
 	h.ConntrackCount = r.number(netfilter + "nf_conntrack_count")
