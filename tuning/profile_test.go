@@ -112,4 +112,7 @@ func TestUnitProtects(t *testing.T) {
 			t.Errorf("%s: ProtectHome=%s PrivateTmp=%s", c.base, u.ProtectHome(), u.PrivateTmp())
 		}
 	}
+	if u := (Unit{Base: "/", Others: []string{"/tmp/mqtt.sock"}}); u.PrivateTmp() != "no" {
+		t.Error("a unix socket is hidden from its clients")
+	}
 }

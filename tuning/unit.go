@@ -15,6 +15,7 @@ type Unit struct {
 	Config     string   // of the option --config, "" = none
 	Set        []string // of the options --set
 	Data, Logs string   // directories that the broker writes
+	Others     []string // further paths that it and its clients use, such as unix sockets
 }
 
 // unitText: ExecReload is left out because the broker ends on SIGHUP. It tells
@@ -36,7 +37,8 @@ Type=exec
 User=vernemq
 Group=vernemq
 ExecStart={{.Command "console"}}
-ExecStop={{.Command "stop"}}
+# It fails, which is no matter, when the broker has ended already.
+ExecStop=-{{.Command "stop"}}
 Restart=on-failure
 RestartSec=2
 # A stop closes every connection in order; it takes 15 s at most.
@@ -51,8 +53,7 @@ LimitNPROC={{.Tasks}}
 OOMScoreAdjust=-500
 
 {{range .Directories}}{{.}}
-{{end}}UMask=0027
-# Ports below 1024 need no root.
+{{end}}# Ports below 1024 need no root.
 AmbientCapabilities=CAP_NET_BIND_SERVICE
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE
 NoNewPrivileges=yes
@@ -134,7 +135,7 @@ func (u Unit) ProtectHome() string { return u.unlessIn("/home/", "/root/", "/run
 func (u Unit) PrivateTmp() string { return u.unlessIn("/tmp/", "/var/tmp/") }
 
 func (u Unit) unlessIn(dirs ...string) string {
-	for _, p := range []string{u.Executable, u.Base, u.Config, u.Data, u.Logs} {
+	for _, p := range append([]string{u.Executable, u.Base, u.Config, u.Data, u.Logs}, u.Others...) {
 		for _, d := range dirs {
 			if strings.HasPrefix(p+"/", d) {
 				return "no"

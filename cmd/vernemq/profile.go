@@ -72,6 +72,11 @@ func unitOf(c *cli.Context) (u tuning.Unit, err error) {
 	}
 	if l, err := config.Load(file, u.Set, d); err == nil {
 		u.Data, u.Logs = l.Config.DataDir, l.Config.LogDir
+		for _, li := range l.Config.Listeners {
+			if li.Network == "unix" {
+				u.Others = append(u.Others, li.Address)
+			}
+		}
 	}
 	return u, nil
 }
