@@ -23,7 +23,7 @@ func judgeFiles(h *Host, p Plan) []Item {
 	}
 	return []Item{
 		limit,
-		sysctl("fs.nr_open", h.NrOpen, n, "The most that RLIMIT_NOFILE may be set to. Below LimitNOFILE, systemd cannot start the service as it should: the limit stays lower."),
+		sysctl("fs.nr_open", h.NrOpen, n, "The most that RLIMIT_NOFILE may be set to. Below LimitNOFILE, systemd gives the service fewer than the unit asks for."),
 		total,
 	}
 }

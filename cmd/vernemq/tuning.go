@@ -18,10 +18,10 @@ import (
 )
 
 var (
-	connectionsFlag = &cli.Int64Flag{Name: "connections", Usage: "judge for `N` connections (default: the sum of max_connections of the listeners)"}
-	buffersFlag     = &cli.StringFlag{Name: "buffers", Usage: "`SEND,RECEIVE` buffer sizes in bytes of a socket, 0 = the kernel's (default: the largest buffer_sizes of the listeners)"}
+	connectionsFlag = &cli.Int64Flag{Name: "connections", DefaultText: "the sum of max_connections of the listeners", Usage: "judge for `N` connections"}
+	buffersFlag     = &cli.StringFlag{Name: "buffers", Usage: "`SEND,RECEIVE` buffer sizes in bytes of a socket, 0 = the kernel's", DefaultText: "the largest buffer_sizes of the listeners"}
 	rootFlag        = &cli.StringFlag{Name: "root", Value: "/", Usage: "read proc and sys below `DIR`, for a copy of another host's files"}
-	pidFlag         = &cli.UintFlag{Name: "pid", Usage: "judge the limits of the process `PID` (default: those of this command)"}
+	pidFlag         = &cli.UintFlag{Name: "pid", DefaultText: "this command", Usage: "judge the limits of the process `PID`"}
 )
 
 // The exit codes of vernemq tuning check.
