@@ -23,7 +23,7 @@ type ListenOptions struct {
 	Address        string // host:port, or a path
 	MaxConnections int    // 0 or less: no limit; others wait in the backlog
 	NoDelay        bool
-	SndBuf, RcvBuf int // bytes, 0 = the system's
+	SndBuf, RcvBuf int // bytes, as a program asks for them; 0 leaves them to the kernel, which adapts them
 	Tag            any // the broker's own
 }
 

@@ -19,7 +19,7 @@ import (
 
 const (
 	quarterSecond = 250 * time.Millisecond
-	readBuffer    = 256 << 10 // bytes of a loop's read buffer
+	readBuffer    = 256 << 10 // bytes of a loop's read buffer when nobody says
 	readRounds    = 4         // reads of one connection in a turn
 	turnsInARow   = 8         // ends of a turn without a look at the sockets
 	calmTurns     = 8         // turns of one event after which loops end them at once
@@ -75,7 +75,7 @@ type Loop struct {
 }
 
 func newLoop(r *Reactor, index int) (*Loop, error) {
-	l := &Loop{reactor: r, index: index, read: make([]byte, readBuffer), timer: -1, bell: -1}
+	l := &Loop{reactor: r, index: index, read: make([]byte, r.cfg.ReadBuffer), timer: -1, bell: -1}
 	l.now.Store(1)
 	var err error
 	if l.poller, err = netpoll.OpenPoller(); err != nil {
@@ -384,8 +384,9 @@ func (l *Loop) readOnce(c *Conn) bool {
 }
 
 // largeRest is the size of an incomplete packet from which it is read where it
-// is kept, instead of being copied into the loop's buffer each time.
-const largeRest = readBuffer / 4
+// is kept, instead of being copied into the loop's buffer each time. That has
+// room for as much again, whatever its size.
+const largeRest = leastReadBuffer / 2
 
 // readSpace gives the buffer to read into and how much of it is filled with
 // what the connection has not handed over yet.
