@@ -2,17 +2,18 @@ package reactor
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	gneterrors "github.com/panjf2000/gnet/v2/pkg/errors"
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
-	"github.com/panjf2000/gnet/v2/pkg/queue"
 	"github.com/valyala/bytebufferpool"
 	"golang.org/x/sys/unix"
 )
@@ -21,9 +22,7 @@ const (
 	quarterSecond = 250 * time.Millisecond
 	readBuffer    = 256 << 10 // bytes of a loop's read buffer when nobody says
 	readRounds    = 4         // reads of one connection in a turn
-	turnsInARow   = 8         // ends of a turn without a look at the sockets
-	calmTurns     = 8         // turns of one event after which loops end them at once
-	probeEvery    = 32        // of these turns one shows whether more is ready
+	yieldEvery    = 5 * time.Millisecond
 )
 
 // Loop is one event loop. Unless a field says otherwise, only the loop's
@@ -33,14 +32,10 @@ type Loop struct {
 	index   int
 	handler Handler
 	poller  *netpoll.Poller
+	epoll   int         // its descriptor
 	timer   int         // timerfd that fires every quarter second
-	bell    int         // eventfd, see endTurn
-	turns   int         // ends of a turn since the latest event
-	events  int         // of this turn
-	calm    int         // turns in a row that had one event
-	atOnce  int         // so many turns end with their first event
-	inEvent bool        // an event is being handled
-	due     bool        // its turn is to end
+	bell    int         // eventfd that others ring
+	due     bool        // this turn is to end
 	rung    atomic.Bool // any goroutine: a turn's end is asked for
 	ended   atomic.Bool // any goroutine: the loop takes nothing any more
 	waking  sync.Mutex  // held while the poller is woken or closed
@@ -81,7 +76,10 @@ func newLoop(r *Reactor, index int) (*Loop, error) {
 	if l.poller, err = netpoll.OpenPoller(); err != nil {
 		return nil, err
 	}
-	if err = l.openOwn(); err != nil {
+	if l.epoll, err = descriptorOf(l.poller); err == nil {
+		err = l.openOwn()
+	}
+	if err != nil {
 		l.release()
 		return nil, err
 	}
@@ -96,6 +94,17 @@ func newLoop(r *Reactor, index int) (*Loop, error) {
 		}
 	})
 	return l, nil
+}
+
+// descriptorOf gives the epoll descriptor of a poller, which has no method for
+// that. The version of gnet is fixed; with another one this may fail, and New
+// says so.
+func descriptorOf(p *netpoll.Poller) (int, error) {
+	fd := reflect.ValueOf(p).Elem().FieldByName("fd")
+	if fd.Kind() != reflect.Int {
+		return 0, errors.New("cannot find the descriptor of gnet's poller")
+	}
+	return int(fd.Int()), nil
 }
 
 // openOwn makes the loop's timer and bell.
@@ -154,39 +163,29 @@ func (l *Loop) Time() time.Time {
 func (l *Loop) Post(fn func()) { l.control.Put(fn) }
 
 // EndTurn asks for the end of this turn: inboxes, Handler.EndTurn, flush. On
-// the loop.
-func (l *Loop) EndTurn() {
-	if l.inEvent {
-		l.due = true
-		return
-	}
-	l.Ring()
-}
+// the loop. When a turn is ending, it asks for another one.
+func (l *Loop) EndTurn() { l.due = true }
 
-// Ring asks for the end of a turn as EndTurn does. Any goroutine.
+// Ring asks for the end of a turn. Any goroutine.
 func (l *Loop) Ring() {
 	if l.rung.Load() || !l.rung.CompareAndSwap(false, true) {
 		return
 	}
-	l.trigger()
-}
-
-func (l *Loop) trigger() {
 	l.waking.Lock()
 	defer l.waking.Unlock()
 	if l.ended.Load() { // the descriptors may be somebody else's by now
 		return
 	}
-	if err := l.poller.Trigger(queue.HighPriority, l.endTurn, nil); err != nil {
+	one := [8]byte{0: 1, 7: 1}                                                  // not 0 in either byte order
+	if _, err := unix.Write(l.bell, one[:]); err != nil && err != unix.EAGAIN { // EAGAIN: it rings already
 		l.reactor.cfg.Log.Error("loop cannot be woken", "loop", l.index, "cause", err.Error())
 	}
 }
 
 // run is the loop's goroutine.
 func (l *Loop) run() {
-	err := l.poller.Polling(l.event)
-	if !l.exit {
-		l.reactor.cfg.Log.Error("loop has ended", "loop", l.index, "cause", fmt.Sprint(err))
+	if err := l.turns(); err != nil {
+		l.reactor.cfg.Log.Error("loop has ended", "loop", l.index, "cause", err.Error())
 	}
 	l.cutAll()
 	l.waking.Lock()
@@ -194,32 +193,46 @@ func (l *Loop) run() {
 	l.waking.Unlock()
 }
 
-// event handles one ready descriptor.
+// turns takes turns until the loop ends. A turn handles all that is ready at
+// once, so that each connection is written to once.
 //
-// A turn comprises all that was ready at once, so that each connection is
-// written to once. The poller does not say when that is over: it has to be
-// woken to find out, which costs three system calls. While little goes on,
-// nearly every turn has just one event. Then turns end with it, and only now
-// and then one is let run to see whether this is still so.
-func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
-	l.turns = 0
-	l.events++
-	l.inEvent = true
-	l.handle(fd, ev)
-	l.inEvent = false
-	if !l.due {
-		return nil
+// The waiting is our own: the poller of gnet does not say when it has handed
+// over the last of what was ready, and yields to other goroutines each time it
+// runs idle, which has the scheduler wake a thread to look for work. A loop
+// that is busy or wakes often yields every few milliseconds: a goroutine that
+// seems to run for ten gets interrupted, and has the runtime's monitor look
+// after it every 20 us from then on.
+func (l *Loop) turns() error {
+	ready := make([]unix.EpollEvent, 128)
+	yielded := time.Now()
+	for !l.exit {
+		wait := -1
+		if l.due {
+			wait = 0
+		}
+		n, err := unix.EpollWait(l.epoll, ready, wait)
+		if err != nil && err != unix.EINTR {
+			return fmt.Errorf("cannot wait for events: %w", err)
+		}
+		for i := range max(n, 0) {
+			l.handle(int(ready[i].Fd), ready[i].Events)
+		}
+		if l.due {
+			l.endTurn()
+		}
+		if n == len(ready) && n < 4096 {
+			ready = make([]unix.EpollEvent, 2*n)
+		}
+		if now := time.Now(); now.Sub(yielded) > yieldEvery {
+			runtime.Gosched()
+			yielded = now
+		}
 	}
-	l.due = false
-	if l.atOnce == 0 {
-		l.Ring()
-		return nil
-	}
-	l.atOnce--
-	return l.turn()
+	return nil
 }
 
-func (l *Loop) handle(fd int, ev netpoll.IOEvent) {
+// handle handles one ready descriptor.
+func (l *Loop) handle(fd int, ev uint32) {
 	switch fd {
 	case l.timer:
 		l.tick()
@@ -227,7 +240,7 @@ func (l *Loop) handle(fd int, ev netpoll.IOEvent) {
 	case l.bell:
 		var b [8]byte
 		_, _ = unix.Read(l.bell, b[:]) // there is no event without something to read
-		l.trigger()
+		l.due = true
 		return
 	}
 	c := l.reactor.table.at(fd)
@@ -248,33 +261,10 @@ func (l *Loop) handle(fd int, ev netpoll.IOEvent) {
 	}
 }
 
-// endTurn is called by the poller once all that was ready has been looked at.
-//
-// The poller runs its tasks, those that come meanwhile too, before it looks at
-// sockets again. Loops that keep each other busy would never look: after a few
-// turns the next one is asked for by a descriptor that is ready along with the
-// sockets.
-func (l *Loop) endTurn(any) error {
-	if l.turns++; l.turns > turnsInARow {
-		one := [8]byte{0: 1, 7: 1} // not 0 in either byte order
-		if _, err := unix.Write(l.bell, one[:]); err == nil {
-			return nil
-		}
-	}
+// endTurn ends a turn. What asks for another one from here on is for the next.
+func (l *Loop) endTurn() {
+	l.due = false
 	l.rung.Store(false)
-	if l.events > 1 {
-		l.calm, l.atOnce = 0, 0
-	} else if l.events == 1 {
-		if l.calm++; l.calm >= calmTurns {
-			l.atOnce = probeEvery
-		}
-	}
-	return l.turn()
-}
-
-// turn ends a turn.
-func (l *Loop) turn() error {
-	l.events = 0
 	// Connections that are on their way here wait until all that was sent to
 	// this loop before them has been handled: a client may come because
 	// somebody's message for it was acknowledged.
@@ -291,10 +281,6 @@ func (l *Loop) turn() error {
 	l.finishClosing()
 	l.bufs.endTurn()
 	l.wall = time.Time{}
-	if l.exit {
-		return gneterrors.ErrEngineShutdown
-	}
-	return nil
 }
 
 // guard runs f and contains its panic. c is the connection that it concerns,
