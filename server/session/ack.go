@@ -103,6 +103,19 @@ func (s *Session) pubcomp(a *codec.Ack) {
 
 // ack writes an acknowledgement.
 func (s *Session) ack(t codec.Type, id uint16, code codec.ReasonCode) {
+	reason := ""
+	if code == codec.NotAuthorized {
+		reason = s.explain("topics that begin with $ are the broker's own")
+	}
 	out := s.link.Output()
-	out.B = codec.AppendAck(out.B, s.version, t, id, code, "")
+	out.B = codec.AppendAck(out.B, s.version, t, id, code, reason)
+}
+
+// explain gives a Reason String, or none when the client asked for that or may
+// find it too large [MQTT-3.1.2-29] [MQTT-3.4.2-2].
+func (s *Session) explain(reason string) string {
+	if s.flags&noProblems != 0 || s.maxPacket != 0 {
+		return ""
+	}
+	return reason
 }

@@ -36,12 +36,8 @@ func (s *Session) Malformed(err error) { s.fail(err) }
 // lets the session go on without it. The will is due.
 func (s *Session) end(cause *codec.Error) {
 	if s.v5() {
-		reason := ""
-		if s.flags&noProblems == 0 && s.maxPacket == 0 {
-			reason = cause.Text
-		}
 		out := s.link.Output()
-		out.B = codec.AppendDisconnect(out.B, s.version, cause.Code, reason, "")
+		out.B = codec.AppendDisconnect(out.B, s.version, cause.Code, s.explain(cause.Text), "")
 		s.count(metrics.DisconnectSent)
 	}
 	s.link.Finish(cause)

@@ -159,8 +159,12 @@ func (s *Session) subscribe(f codec.Frame) bool {
 		wanted := x.RetainHandling == 0 || x.RetainHandling == 1 && isNew
 		sc.Retained = append(sc.Retained, wanted && code < 0x80)
 	}
+	reason := ""
+	if bytes.IndexByte(sc.Codes, byte(codec.QuotaExceeded)) >= 0 {
+		reason = s.explain("no more subscriptions are allowed")
+	}
 	out := s.link.Output()
-	out.B = codec.AppendSuback(out.B, s.version, m.PacketID, sc.Codes, "")
+	out.B = codec.AppendSuback(out.B, s.version, m.PacketID, sc.Codes, reason)
 	s.count(metrics.SubackSent)
 	s.sendRetained(m)
 	return true
