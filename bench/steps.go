@@ -1,0 +1,107 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	stepFactor = 1.25
+	maxSteps   = 60 // 1.25^60 is above half a million
+)
+
+// steps raises the rate until the objective or the delivery breaks. The last
+// rate that held is the knee. A step that breaks is tried once more: one bad
+// moment of the machine is no limit of the broker.
+func (r *runner) steps(ctx context.Context) error {
+	rate := r.load.Rate
+	for range maxSteps {
+		s, err := r.step(ctx, rate)
+		if s == nil {
+			return err
+		}
+		if !s.Held && err == nil {
+			r.run.Steps = append(r.run.Steps, s)
+			s, err = r.step(ctx, rate)
+			if s == nil {
+				return err
+			}
+		}
+		r.run.Steps = append(r.run.Steps, s)
+		if err != nil {
+			r.keepKnee()
+			return err
+		}
+		if !s.Held {
+			break
+		}
+		rate *= stepFactor
+	}
+	r.keepKnee()
+	if r.run.Knee == nil {
+		r.failf("already the first step of %.0f messages/s broke: %s", r.load.Rate, r.run.Steps[len(r.run.Steps)-1].Broken)
+	}
+	return nil
+}
+
+func (r *runner) keepKnee() {
+	for _, s := range r.run.Steps {
+		if s.Held {
+			r.run.Knee = s
+			r.run.Flow = &s.Messages
+		}
+	}
+}
+
+// step runs one rate.
+func (r *runner) step(ctx context.Context, rate float64) (*Step, error) {
+	gone := r.total.Lost
+	m, err := r.messages(ctx, rate)
+	if m == nil {
+		return nil, err
+	}
+	s := &Step{Messages: *m}
+	s.Broken = r.broken(m)
+	if n := r.total.Lost - gone; n > 0 {
+		s.Broken = fmt.Sprintf("the broker ended %d connections (first: %s)", n, r.cause)
+		err = errors.Join(err, errors.New(s.Broken))
+	}
+	if err != nil && s.Broken == "" {
+		s.Broken = err.Error()
+	}
+	s.Held = s.Broken == ""
+	return s, err
+}
+
+// broken says what a step did not hold.
+func (r *runner) broken(m *Messages) string {
+	if fs := m.faults(r.load.QoS); len(fs) > 0 {
+		return strings.Join(fs, ", ")
+	}
+	got := time.Duration(m.Latency.Histogram.Quantile(r.load.Quantile))
+	if got > r.load.Objective {
+		return fmt.Sprintf("p%g was %v, the objective is %v", 100*r.load.Quantile, got.Round(10*time.Microsecond), r.load.Objective)
+	}
+	if want := float64(r.load.fan()) * m.Offered; m.Rate < 0.97*want {
+		return fmt.Sprintf("%.0f messages/s were delivered of %.0f", m.Rate, want)
+	}
+	return ""
+}
+
+// ParseObjective reads an objective such as p99=50ms.
+func ParseObjective(s string) (quantile float64, limit time.Duration, err error) {
+	q, d, ok := strings.Cut(s, "=")
+	if ok {
+		_, err = fmt.Sscanf(q, "p%g", &quantile)
+		if err == nil {
+			limit, err = time.ParseDuration(d)
+		}
+	}
+	if !ok || err != nil || quantile <= 0 || quantile >= 100 || limit <= 0 {
+		return 0, 0, fmt.Errorf("objective %q: a percentile and a time, such as p99=50ms", s)
+	}
+	return quantile / 100, limit, nil
+}
