@@ -126,9 +126,13 @@ func (w *worker) room() int {
 	return int((int64(w.plan.Window) - sent*fan + delivered + fan - 1) / fan)
 }
 
+// refill is the part of the window that must be free before it is filled
+// again. Filled message by message, every write would carry one message.
+const refill = 4
+
 // closedReady tells whether a publisher may send at once.
 func (w *worker) closedReady() bool {
-	if w.pace.each == 0 && w.room() <= 0 {
+	if w.pace.each == 0 && w.room()*refill < w.plan.Window/int(w.plan.fan()) {
 		return false
 	}
 	for _, c := range w.members[publishers] {
@@ -144,6 +148,9 @@ func (pc *pacer) spent(c *client) bool { return pc.each > 0 && c.next-c.number0 
 
 // closedTurn lets each publisher in turn send a batch while there is room.
 func (w *worker) closedTurn(at int64) {
+	if !w.closedReady() {
+		return
+	}
 	ps := w.members[publishers]
 	room := math.MaxInt
 	if w.pace.each == 0 { // a burst has no window but the publishers' own

@@ -19,7 +19,7 @@ type Scenario struct {
 // base is what loads have in common.
 func base(kind Kind) Load {
 	return Load{
-		Kind: kind, Level: 4, ConnectRate: 2000, Parallel: 256, KeepAlive: 300, Inflight: 100, Size: 64, Batch: 16,
+		Kind: kind, Level: 4, ConnectRate: 2000, Parallel: 256, KeepAlive: 300, Inflight: 100, Size: 64, Batch: 64,
 		Warm: 2 * time.Second, Duration: 10 * time.Second, Timeout: 10 * time.Second,
 		Workers: min(max(1, runtime.NumCPU()/2), 16), Scale: 1,
 	}
