@@ -127,11 +127,18 @@ func (l *Load) checkMachine(m limits, engines int) error {
 			return fmt.Errorf("source address %q: %w", s, err)
 		}
 	}
-	if all := max(len(l.Sources), 1); n > all*m.ports {
+	if all := max(len(l.Sources), 1); n > all*m.ports && !l.loopback() {
 		return fmt.Errorf("%d clients of one process, but a source address has %d ports: give %d source addresses, for example --source %s",
 			n, m.ports, (n+m.ports-1)/m.ports, exampleSources((n+m.ports-1)/m.ports))
 	}
 	return nil
+}
+
+// loopback tells that the broker is on the loopback network, where there are
+// as many source addresses as clients need.
+func (l *Load) loopback() bool {
+	a, err := netip.ParseAddrPort(l.Addr)
+	return err == nil && a.Addr().Is4() && a.Addr().IsLoopback() && len(l.Sources) == 0
 }
 
 func exampleSources(n int) string {

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"vernemq/codec"
 )
 
 // dialer connects a group's clients, each at its time.
@@ -25,7 +27,7 @@ func (d *dialer) address(p *plan) (err error) {
 	if d.to, d.family, err = resolve(p.Addr); err != nil {
 		return err
 	}
-	for _, s := range p.Sources {
+	for _, s := range p.sources(d.to) {
 		ip, err := netip.ParseAddr(s)
 		if err != nil {
 			return fmt.Errorf("cannot use source address %q: %w", s, err)
@@ -37,6 +39,26 @@ func (d *dialer) address(p *plan) (err error) {
 		d.sources = append(d.sources, sa)
 	}
 	return nil
+}
+
+// clientsPerSource is how many clients use an address of the loopback network
+// before the next one is taken. The kernel first looks at every second port
+// only, 14,000 of them, and a connect becomes slow when these run out.
+const clientsPerSource = 10_000
+
+// sources are the local addresses: those that were given or, to a broker on
+// the loopback network, as many as the clients need.
+func (p *plan) sources(to unix.Sockaddr) []string {
+	sa, ok := to.(*unix.SockaddrInet4)
+	n := p.connections() / p.Of / clientsPerSource
+	if len(p.Sources) > 0 || !ok || sa.Addr[0] != 127 || n == 0 {
+		return p.Sources
+	}
+	var all []string
+	for i := range min(n+1, 250) {
+		all = append(all, fmt.Sprintf("127.0.%d.%d", p.Share, i+1))
+	}
+	return all
 }
 
 // connectGroup begins to connect a group.
@@ -108,6 +130,23 @@ func (w *worker) fail(c *client, err error) {
 func (w *worker) note(c *client, err error) {
 	if w.cause == "" {
 		w.cause = fmt.Sprintf("%s: %v", w.plan.clientID(c.group, c.number), err)
+	}
+}
+
+// hangUp ends all clients, in order as far as their sockets take it. The
+// sockets are reset, so that thousands of them do not linger in TIME_WAIT and
+// take the next run's ports.
+func (w *worker) hangUp() {
+	for i := range w.clients {
+		c := &w.clients[i]
+		if c.fd >= 0 && c.state == ready && !c.writing {
+			c.out = codec.AppendDisconnect(c.out, w.version, codec.Success, "", "")
+			w.flush(c, now())
+		}
+		if c.fd >= 0 {
+			_ = unix.SetsockoptLinger(int(c.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+		}
+		w.close(c)
 	}
 }
 

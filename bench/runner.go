@@ -32,6 +32,7 @@ type runner struct {
 	connect  hist.Histogram
 	cause    string
 	workers  int
+	dead     bool  // an engine failed: what the others know is no whole
 	missed   int64 // messages that are known to be lost
 	mark     mark  // where measuring began
 	sampler  sampler
@@ -124,7 +125,9 @@ func (r *runner) all(c command) (replies []reply, err error) {
 	for range r.engines {
 		<-done
 	}
-	return replies, errors.Join(errs...)
+	err = errors.Join(errs...)
+	r.dead = r.dead || err != nil
+	return replies, err
 }
 
 // look takes what the engines have counted.

@@ -92,7 +92,7 @@ func Scenarios() []Scenario {
 			l.Shape, l.Publishers, l.Subscribers, l.QoS, l.Burst, l.ConnectRate = FanOut, 10, 10, 1, 1000, 0
 		})},
 		{"slow-consumer", "a fan-out in which some subscribers stop reading", own(SlowGroup, func(l *Load) {
-			l.Shape, l.Publishers, l.Subscribers, l.Slow, l.Rate = FanOut, 1, 50, 1, 200
+			l.Shape, l.Publishers, l.Subscribers, l.Slow, l.Rate, l.Size = FanOut, 1, 20, 1, 1000, 2048 // more than sockets buffer
 		})},
 	}
 }

@@ -166,9 +166,7 @@ func (w *worker) run() {
 		w.publishUnder()
 		at = now()
 	}
-	for i := range w.clients {
-		w.close(&w.clients[i])
-	}
+	w.hangUp()
 }
 
 // patience is how long the worker may wait for events: until the next connect
