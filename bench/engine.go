@@ -62,6 +62,7 @@ type snapshot struct {
 	Counters counters       `json:"counters"`
 	Latency  hist.Histogram `json:"latency"` // since the latest snapshot
 	Connect  hist.Histogram `json:"connect"`
+	Lag      hist.Histogram `json:"lag"`
 	Cause    string         `json:"cause,omitempty"`
 	Workers  int            `json:"workers"`
 	At       int64          `json:"at"`
@@ -71,6 +72,7 @@ func (s *snapshot) add(o *snapshot) {
 	s.Counters.add(&o.Counters)
 	s.Latency.Merge(&o.Latency)
 	s.Connect.Merge(&o.Connect)
+	s.Lag.Merge(&o.Lag)
 	s.Workers += o.Workers
 	s.At = max(s.At, o.At)
 	if s.Cause == "" {
@@ -175,6 +177,8 @@ func (w *worker) snapshot(s *snapshot) {
 	s.add(&one)
 	s.Latency.Merge(&w.latency)
 	s.Connect.Merge(&w.connect)
+	s.Lag.Merge(&w.lag)
+	w.lag.Reset()
 	w.latency.Reset()
 	w.connect.Reset()
 }

@@ -90,8 +90,9 @@ func (w *worker) publishTurn(at int64) {
 		return
 	}
 	ps := w.members[publishers]
-	for w.publishDue(at) <= at {
+	for due := w.publishDue(at); due <= at; due = w.publishDue(at) {
 		c := ps[w.pace.turn]
+		w.lag.Record(at - due)
 		c.owed++
 		w.count.Due++
 		w.catchUp(c)

@@ -48,6 +48,7 @@ func (r *runner) measure() error {
 	r.sampler.max = u.memory
 	r.latency.Reset()
 	r.connect.Reset()
+	r.lag.Reset()
 	return err
 }
 
@@ -184,6 +185,7 @@ func (r *runner) ownUse(seconds float64) {
 	if n > 0 && len(r.agents) == 0 {
 		g.CPU = float64((own - m.own).Nanoseconds()) / 1000 / float64(n)
 	}
+	g.Lag = float64(r.lag.Quantile(0.99)) / 1e6
 	idle := float64(t.Idle-m.total.Idle) / 1e9 / max(float64(r.workers), 1)
 	g.Busy = min(max(100*(1-idle/seconds), 0), 100)
 }

@@ -99,6 +99,7 @@ type Usage struct {
 type Generator struct {
 	CPU  float64 `json:"cpu_us"`       // per message, of sent plus delivered; of this process
 	Busy float64 `json:"busy_percent"` // of the workers' time
+	Lag  float64 `json:"lag_p99"`      // milliseconds by which it was late itself, open loop
 }
 
 // Latency is a distribution, in milliseconds.

@@ -30,6 +30,7 @@ type runner struct {
 	total    counters // as of the latest look
 	latency  hist.Histogram
 	connect  hist.Histogram
+	lag      hist.Histogram
 	cause    string
 	workers  int
 	dead     bool  // an engine failed: what the others know is no whole
@@ -144,6 +145,7 @@ func (r *runner) look() error {
 	r.latency.Merge(&s.Latency)
 	r.interval.Merge(&s.Latency)
 	r.connect.Merge(&s.Connect)
+	r.lag.Merge(&s.Lag)
 	if r.cause == "" {
 		r.cause = s.Cause
 	}

@@ -90,7 +90,8 @@ type worker struct {
 	count   counters
 	latency hist.Histogram // since the latest snapshot
 	connect hist.Histogram
-	cause   string // of the first failure
+	lag     hist.Histogram // from when a message was due to when the worker looked at it
+	cause   string         // of the first failure
 	sweepAt int64
 
 	mu    sync.Mutex

@@ -10,10 +10,11 @@ import (
 
 // chart is a line chart in SVG. Colours come from the page's style.
 type chart struct {
-	Title  string
-	x      string // what the x axis shows
-	lines  []linePlot
-	xTicks []tick // made from the values when empty
+	Title    string
+	x        string // what the x axis shows
+	fromZero bool
+	lines    []linePlot
+	xTicks   []tick // made from the values when empty
 }
 
 // linePlot is a line with the class of its colour.
@@ -73,6 +74,9 @@ func (c *chart) bounds() (minX, maxX, maxY float64) {
 		for _, p := range l.points {
 			minX, maxX, maxY = min(minX, p[0]), max(maxX, p[0]), max(maxY, p[1])
 		}
+	}
+	if c.fromZero {
+		minX = 0
 	}
 	if minX >= maxX {
 		minX, maxX = min(minX, 0), maxX+1

@@ -142,19 +142,19 @@ func charts(run *bench.Run) []*chart {
 	}
 	cs := []*chart{percentiles(run), stepChart(run)}
 	if run.Flow != nil {
-		cs = append(cs, &chart{Title: "Messages per second", x: "seconds", lines: []linePlot{
+		cs = append(cs, &chart{Title: "Messages per second", x: "seconds", fromZero: true, lines: []linePlot{
 			{"published", "a", over(func(s bench.Sample) float64 { return s.Sent })},
 			{"delivered", "b", over(func(s bench.Sample) float64 { return s.Delivered })}}},
-			&chart{Title: "Latency over time, ms", x: "seconds", lines: []linePlot{
+			&chart{Title: "Latency over time, ms", x: "seconds", fromZero: true, lines: []linePlot{
 				{"p50", "a", over(func(s bench.Sample) float64 { return s.P50 })},
 				{"p99", "b", over(func(s bench.Sample) float64 { return s.P99 })}}})
 	}
-	cs = append(cs, &chart{Title: "Open connections", x: "seconds", lines: []linePlot{
+	cs = append(cs, &chart{Title: "Open connections", x: "seconds", fromZero: true, lines: []linePlot{
 		{"open", "a", over(func(s bench.Sample) float64 { return float64(s.Open) })}}})
 	if run.Broker != nil {
-		cs = append(cs, &chart{Title: "Broker CPU, % of a core", x: "seconds", lines: []linePlot{
+		cs = append(cs, &chart{Title: "Broker CPU, % of a core", x: "seconds", fromZero: true, lines: []linePlot{
 			{"CPU", "a", over(func(s bench.Sample) float64 { return s.CPU })}}},
-			&chart{Title: "Broker memory, MiB", x: "seconds", lines: []linePlot{
+			&chart{Title: "Broker memory, MiB", x: "seconds", fromZero: true, lines: []linePlot{
 				{"RSS", "a", over(func(s bench.Sample) float64 { return float64(s.Memory) / (1 << 20) })}}})
 	}
 	return cs

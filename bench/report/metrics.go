@@ -39,6 +39,9 @@ func metricsOf(run *bench.Run) (ms []metric) {
 	if run.Generator.CPU > 0 {
 		add("generator_cpu_us", "generator, µs of CPU per message in or out", run.Generator.CPU)
 	}
+	if run.Generator.Lag > 0 {
+		add("generator_lag_p99_ms", "generator late by itself, p99, ms", run.Generator.Lag)
+	}
 	add("generator_busy_percent", "generator busy, %", run.Generator.Busy)
 	return ms
 }

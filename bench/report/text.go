@@ -68,6 +68,9 @@ func oneRun(w io.Writer, l *bench.Load, run *bench.Run) {
 	for _, n := range run.Notes {
 		fmt.Fprintln(w, "note:", n)
 	}
+	if m := run.Flow; m != nil && run.Generator.Lag > m.Latency.P99/2 && run.Generator.Lag > 1 {
+		fmt.Fprintf(w, "note: the load generator itself was late by %.1f ms (p99): the machine is short of CPU\n", run.Generator.Lag)
+	}
 	if run.Generator.Busy > 90 {
 		fmt.Fprintf(w, "note: the load generator was busy %.0f %% of the time: it may be the limit, not the broker\n", run.Generator.Busy)
 	}
