@@ -65,7 +65,8 @@ func TestLoadOfDyingBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := startBroker(t, 1)
-	cmd := exec.Command(tool, "run", "pairs", "--rate", "1000", "--duration", "1m", "--addr", fmt.Sprintf("127.0.0.1:%d", b.port))
+	cmd := exec.Command(tool, "run", "pairs", "--rate", "1000", "--duration", "1m", "--addr", fmt.Sprintf("127.0.0.1:%d", b.port),
+		"--pid", fmt.Sprint(b.cmd.Process.Pid))
 	var out strings.Builder
 	cmd.Stdout = &out
 	progress, err := cmd.StderrPipe()
