@@ -1,97 +1,163 @@
-// Package bench loads a running MQTT broker and measures what that costs it:
-// CPU time per message and memory per connection, read from /proc for the
-// broker's process. It never imports the broker.
 package bench
 
 import (
-	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"time"
+	"strconv"
 
 	"vernemq/codec"
 )
 
-// client is a connection that sends and reads packets.
+// state is how far a client has come.
+type state byte
+
+const (
+	closed      state = iota
+	dialling          // TCP
+	greeting          // CONNECT sent
+	subscribing       // SUBSCRIBE sent
+	ready
+)
+
+// client is one connection of the load.
 type client struct {
-	conn net.Conn
-	r    *bufio.Reader
-	v    codec.Version
-	body []byte // of the latest packet
+	fd      int32 // -1: closed
+	place   int32 // among the worker's clients
+	number  int   // in its group, over all engines
+	group   group
+	state   state
+	slow    bool // stops reading when told
+	paused  bool // does not read now
+	marked  bool // is in the worker's list of dirty clients
+	writing bool // waits for the socket to take more
+	due     int64
+	begun   int64 // the handshake
+	spoke   int64 // when it last sent something
+	out     []byte
+	sent    int    // bytes of out that are written
+	in      []byte // a packet that is not complete
+
+	pending int // SUBACKs to come
+
+	// publishers
+	id       uint16 // of the latest packet
+	inflight int    // unacknowledged
+	credit   int    // how many may be
+	topic    []byte
+	number0  uint32 // first message of this phase
+	next     uint32 // number of the next message
+	owed     uint32 // messages due in this phase
+
+	streams []stream // subscribers: by publisher, see streamOf
 }
 
-const dialTimeout = 10 * time.Second
+var (
+	errSlowHandshake = errors.New("no answer to the handshake in time")
+	errBrokerClosed  = errors.New("the broker closed the connection")
+)
 
-// dial connects a client with a clean session.
-func dial(addr, id string, v codec.Version) (*client, error) {
-	conn, err := net.DialTimeout("tcp", addr, dialTimeout)
-	if err != nil {
-		return nil, fmt.Errorf("cannot connect: %w", err)
+// enrol makes the worker's clients: those of its engine's share, and of these
+// every so many-th.
+func (w *worker) enrol() {
+	p := w.plan
+	total := [groups]int{subscribers: p.Subscribers, publishers: p.Publishers, idle: p.Clients}
+	if p.Kind == TakeOver {
+		total[again] = p.Clients
 	}
-	c := &client{conn: conn, r: bufio.NewReaderSize(conn, 64<<10), v: v}
-	_, err = conn.Write(codec.AppendConnect(nil, &codec.Connect{Version: v, CleanStart: true, ClientID: []byte(id), RequestProblemInfo: true}))
-	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("cannot send CONNECT: %w", err)
+	n := 0
+	for _, t := range total {
+		n += t/(p.Of*len(w.under)) + 1
 	}
-	var ack codec.Connack
-	f, err := c.read()
-	if err == nil {
-		err = codec.DecodeConnack(v, f, &ack)
+	w.clients = make([]client, 0, n)
+	for g, t := range total {
+		from := len(w.clients)
+		for i := p.Share + w.index*p.Of; i < t; i += p.Of * len(w.under) {
+			c := client{fd: -1, place: int32(len(w.clients)), number: i, group: group(g)}
+			w.equip(&c)
+			w.clients = append(w.clients, c)
+		}
+		for i := from; i < len(w.clients); i++ {
+			w.members[g] = append(w.members[g], &w.clients[i])
+		}
 	}
-	if err == nil && ack.Reason != codec.Success {
-		err = fmt.Errorf("client %s refused: code %d", id, ack.Reason)
+	if p.Shape == Shared {
+		w.seen = make([]seen, p.Publishers)
 	}
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return c, nil
 }
 
-// read reads one packet, which is valid until the next call.
-func (c *client) read() (f codec.Frame, err error) {
-	if f.First, err = c.r.ReadByte(); err != nil {
-		return f, err
+// equip gives a client what its group needs.
+func (w *worker) equip(c *client) {
+	switch c.group {
+	case publishers:
+		c.topic = append(c.topic, w.plan.topic(c.number)...)
+	case subscribers:
+		c.slow = c.number >= w.plan.Subscribers-w.plan.Slow
+		c.streams = make([]stream, w.plan.streams(c.number))
 	}
-	n, err := binary.ReadUvarint(c.r)
-	if err != nil {
-		return f, err
-	}
-	if n > codec.MaxRemaining {
-		return f, errors.New("packet is too long")
-	}
-	if uint64(cap(c.body)) < n {
-		c.body = make([]byte, n)
-	}
-	f.Body = c.body[:n]
-	_, err = io.ReadFull(c.r, f.Body)
-	return f, err
 }
 
-func (c *client) subscribe(filter string, qos byte) error {
-	_, err := c.conn.Write(codec.AppendSubscribe(nil, c.v, 1, 0, []codec.Filter{{Filter: []byte(filter), QoS: qos}}))
-	if err != nil {
-		return fmt.Errorf("cannot subscribe: %w", err)
+// topic is the topic of a publisher; a publisher of retained messages adds the
+// number of the message.
+func (p *plan) topic(publisher int) string { return fmt.Sprintf("vmq-bench/%s/%d", p.Run, publisher) }
+
+// clientID names a client. Those of the group again have the ids of the idle
+// ones.
+func (p *plan) clientID(g group, number int) string {
+	name := [groups]string{"sub", "pub", "idle", "idle"}[g]
+	return "vb-" + p.Run + "-" + name + "-" + strconv.Itoa(number)
+}
+
+// filtersAtOnce bounds a SUBSCRIBE.
+const filtersAtOnce = 100
+
+// filters are the subscriptions of a subscriber.
+func (p *plan) filters(subscriber int) (fs []codec.Filter) {
+	add := func(s string) { fs = append(fs, codec.Filter{Filter: []byte(s), QoS: p.QoS}) }
+	switch {
+	case p.Shape == Shared:
+		add("$share/benchmark/vmq-bench/" + p.Run + "/#")
+	case p.Shape == Pairs:
+		add(p.topic(subscriber))
+	case p.Shape == FanOut || p.Subscribers == 1:
+		add("vmq-bench/" + p.Run + "/#")
+	default:
+		for i := subscriber; i < p.Publishers; i += p.Subscribers {
+			add(p.topic(i))
+		}
 	}
-	for {
-		f, err := c.read()
-		if err != nil {
-			return fmt.Errorf("cannot subscribe: %w", err)
+	return fs
+}
+
+// orderedShare bounds the streams of a shared subscription, of which there is
+// one per member and publisher; with more the order is not followed.
+const orderedShare = 4 << 20
+
+// streams is the number of publishers that a subscriber may hear.
+func (p *plan) streams(subscriber int) int {
+	switch p.Shape {
+	case Pairs:
+		return 1
+	case FanIn:
+		return (p.Publishers - subscriber + p.Subscribers - 1) / p.Subscribers
+	case Shared:
+		if p.Publishers*p.Subscribers > orderedShare {
+			return 0
 		}
-		if f.Type() != codec.SUBACK {
-			continue
-		}
-		var s codec.Suback
-		if err := codec.DecodeSuback(c.v, f, &s); err != nil {
-			return err
-		}
-		if s.Codes[0] >= 0x80 {
-			return fmt.Errorf("subscription to %s refused: code 0x%02x", filter, s.Codes[0])
-		}
-		return nil
 	}
+	return p.Publishers
+}
+
+// streamOf is the place of a publisher among a subscriber's streams; ok is
+// false when the subscriber should not hear it.
+func (p *plan) streamOf(subscriber, publisher int) (i int, ok bool) {
+	if publisher >= p.Publishers {
+		return 0, false
+	}
+	switch p.Shape {
+	case Pairs:
+		return 0, publisher == subscriber
+	case FanIn:
+		return publisher / p.Subscribers, publisher%p.Subscribers == subscriber
+	}
+	return publisher, true
 }

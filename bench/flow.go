@@ -4,298 +4,212 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
-	"sync/atomic"
 	"time"
-
-	"vernemq/codec"
 )
 
-// FlowOptions describe a load of messages.
-type FlowOptions struct {
-	Addr        string
-	PID         int    // of the broker
-	Shape       string // fanin, fanout, pairs, shared
-	Publishers  int
-	Subscribers int
-	QoS         byte
-	Level       byte // protocol level, 4 or 5
-	Size        int  // payload bytes
-	Window      int  // deliveries under way at once, in all
-	Batch       int  // messages per write
-	Warm        time.Duration
-	Duration    time.Duration
-}
-
-// FlowResult is what a load cost.
-type FlowResult struct {
-	Delivered int64
-	PerSecond float64
-	CPU       float64 // of the broker, nanoseconds per delivered message
-	Memory    int64   // of the broker, bytes
-}
-
-// flow is a running load. Publishers keep a window of deliveries under way, so
-// that every broker is loaded alike and none has to drop.
-type flow struct {
-	o         FlowOptions
-	fan       int64 // deliveries per message
-	published atomic.Int64
-	delivered atomic.Int64
-	stopped   atomic.Bool
-	done      chan struct{} // closed once stopped
-	failed    chan error
-}
-
-// unacknowledged is the number of messages that a publisher has under way with
-// QoS 1 or 2.
-const unacknowledged = 200
-
-// Flow runs a load.
-func Flow(ctx context.Context, o FlowOptions) (FlowResult, error) {
-	if err := o.check(); err != nil {
-		return FlowResult{}, err
-	}
-	fl := &flow{o: o, fan: 1, done: make(chan struct{}), failed: make(chan error, 1)}
-	if o.Shape == "fanout" {
-		fl.fan = int64(o.Subscribers)
-	}
-	clients, err := fl.connect()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer func() {
-		fl.stopped.Store(true)
-		close(fl.done)
-		for _, c := range clients {
-			c.conn.Close()
-		}
-	}()
+// connectBoth connects subscribers, who subscribe at once, and then publishers.
+func (r *runner) connectBoth(ctx context.Context) error {
+	s, err := r.connectAll(ctx, subscribers, r.load.Subscribers, false)
+	r.run.Connect = s
 	if err != nil {
-		return FlowResult{}, err
-	}
-	for i, c := range clients {
-		if i < o.Subscribers {
-			wg.Go(func() { fl.report(fl.consume(c)) })
-			continue
-		}
-		credits := make(chan struct{}, unacknowledged)
-		wg.Go(func() { fl.report(fl.acknowledge(c, credits)) })
-		wg.Go(func() { fl.report(fl.publish(c, i-o.Subscribers, credits)) })
-	}
-	return fl.measure(ctx)
-}
-
-func (o *FlowOptions) check() error {
-	switch {
-	case o.Level != 4 && o.Level != 5:
-		return fmt.Errorf("protocol level %d: 4 or 5", o.Level)
-	case o.QoS > 2:
-		return fmt.Errorf("QoS %d: 0, 1 or 2", o.QoS)
-	case o.Publishers < 1 || o.Subscribers < 1 || o.Batch < 1 || o.Window < 1 || o.Size < 0:
-		return errors.New("publishers, subscribers, batch and window must be at least 1")
-	case o.Shape == "pairs" && o.Publishers != o.Subscribers:
-		return errors.New("pairs need as many publishers as subscribers")
-	}
-	return nil
-}
-
-// topic is the topic of a publisher.
-func topic(i int) string { return fmt.Sprintf("vmq-bench/%d/t", i) }
-
-// connect connects subscribers first, then publishers.
-func (fl *flow) connect() (clients []*client, err error) {
-	o := &fl.o
-	for i := range o.Subscribers + o.Publishers {
-		c, err := dial(o.Addr, fmt.Sprintf("vmq-bench-%d", i), codec.Version(o.Level))
-		if err != nil {
-			return clients, err
-		}
-		clients = append(clients, c)
-		if i >= o.Subscribers {
-			continue
-		}
-		filters, err := fl.filters(i)
-		if err != nil {
-			return clients, err
-		}
-		for _, f := range filters {
-			if err := c.subscribe(f, o.QoS); err != nil {
-				return clients, err
-			}
-		}
-	}
-	return clients, nil
-}
-
-func (fl *flow) filters(subscriber int) (filters []string, err error) {
-	switch o := &fl.o; {
-	case o.Shape == "fanout", o.Shape == "fanin" && o.Subscribers == 1:
-		return []string{"vmq-bench/+/t"}, nil
-	case o.Shape == "fanin":
-		for p := subscriber; p < o.Publishers; p += o.Subscribers {
-			filters = append(filters, topic(p))
-		}
-		return filters, nil
-	case o.Shape == "pairs":
-		return []string{topic(subscriber)}, nil
-	case o.Shape == "shared":
-		return []string{"$share/vmq-bench/vmq-bench/+/t"}, nil
-	}
-	return nil, fmt.Errorf("unknown shape %q: fanin, fanout, pairs or shared", fl.o.Shape)
-}
-
-func (fl *flow) report(err error) {
-	if err != nil && !fl.stopped.Load() {
-		select {
-		case fl.failed <- err:
-		default:
-		}
-	}
-}
-
-// consume counts what a subscriber gets, and acknowledges it.
-func (fl *flow) consume(c *client) error {
-	var out []byte
-	var p codec.Publish
-	var a codec.Ack
-	for {
-		f, err := c.read()
-		if err != nil {
-			return fmt.Errorf("subscriber: %w", err)
-		}
-		switch f.Type() {
-		case codec.PUBLISH:
-			if err := codec.DecodePublish(c.v, f, &p); err != nil {
-				return fmt.Errorf("subscriber: %w", err)
-			}
-			switch p.QoS {
-			case 1:
-				out = codec.AppendAck(out, c.v, codec.PUBACK, p.PacketID, codec.Success, "")
-			case 2:
-				out = codec.AppendAck(out, c.v, codec.PUBREC, p.PacketID, codec.Success, "")
-			}
-			fl.delivered.Add(1)
-		case codec.PUBREL:
-			if err := codec.DecodeAck(c.v, f, &a); err != nil {
-				return fmt.Errorf("subscriber: %w", err)
-			}
-			out = codec.AppendAck(out, c.v, codec.PUBCOMP, a.PacketID, codec.Success, "")
-		}
-		if out, err = c.flush(out); err != nil {
-			return fmt.Errorf("subscriber: %w", err)
-		}
-	}
-}
-
-// flush writes acknowledgements once nothing more has arrived.
-func (c *client) flush(out []byte) ([]byte, error) {
-	if len(out) == 0 || c.r.Buffered() > 0 {
-		return out, nil
-	}
-	_, err := c.conn.Write(out)
-	return out[:0], err
-}
-
-// acknowledge follows what the broker answers to a publisher.
-func (fl *flow) acknowledge(c *client, credits chan struct{}) error {
-	var out []byte
-	var a codec.Ack
-	for {
-		f, err := c.read()
-		if err != nil {
-			return fmt.Errorf("publisher: %w", err)
-		}
-		switch f.Type() {
-		case codec.PUBACK, codec.PUBCOMP:
-			<-credits
-		case codec.PUBREC:
-			if err := codec.DecodeAck(c.v, f, &a); err != nil {
-				return fmt.Errorf("publisher: %w", err)
-			}
-			out = codec.AppendAck(out, c.v, codec.PUBREL, a.PacketID, codec.Success, "")
-		}
-		if out, err = c.flush(out); err != nil {
-			return fmt.Errorf("publisher: %w", err)
-		}
-	}
-}
-
-// pollWindow is how long a publisher waits when the window is full.
-const pollWindow = 50 * time.Microsecond
-
-func (fl *flow) publish(c *client, i int, credits chan struct{}) error {
-	o := &fl.o
-	name, payload := []byte(topic(i)), make([]byte, o.Size)
-	first := codec.PublishFirst(o.QoS, false, false)
-	var out []byte
-	id := uint16(0)
-	for !fl.stopped.Load() {
-		if fl.published.Load()*fl.fan-fl.delivered.Load() > int64(o.Window) {
-			time.Sleep(pollWindow)
-			continue
-		}
-		out = out[:0]
-		n := 0
-		for ; n < o.Batch && (o.QoS == 0 || n == 0 || len(credits) < unacknowledged); n++ {
-			if o.QoS > 0 {
-				select {
-				case credits <- struct{}{}:
-				case <-fl.done:
-					return nil
-				}
-				if id++; id == 0 {
-					id = 1
-				}
-			}
-			out = append(codec.AppendPublishHead(out, c.v, first, name, id, nil, len(payload)), payload...)
-		}
-		fl.published.Add(int64(n))
-		if _, err := c.conn.Write(out); err != nil {
-			return fmt.Errorf("publisher: %w", err)
-		}
-	}
-	return nil
-}
-
-// measure lets the load warm up and takes its cost over the duration.
-func (fl *flow) measure(ctx context.Context) (r FlowResult, err error) {
-	if err := fl.wait(ctx, fl.o.Warm); err != nil {
-		return r, err
-	}
-	p := process(fl.o.PID)
-	cpu0, err := p.cpu()
-	if err != nil {
-		return r, err
-	}
-	n0, start := fl.delivered.Load(), time.Now()
-	if err := fl.wait(ctx, fl.o.Duration); err != nil {
-		return r, err
-	}
-	cpu1, err := p.cpu()
-	if err != nil {
-		return r, err
-	}
-	r.Delivered = fl.delivered.Load() - n0
-	r.PerSecond = float64(r.Delivered) / time.Since(start).Seconds()
-	if r.Delivered == 0 {
-		return r, errors.New("nothing was delivered")
-	}
-	r.CPU = float64(cpu1-cpu0) / float64(r.Delivered)
-	r.Memory, err = p.memory()
-	return r, err
-}
-
-func (fl *flow) wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case err := <-fl.failed:
-		if errors.Is(err, io.EOF) {
-			return fmt.Errorf("the broker closed a connection: %w", err)
-		}
 		return err
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	p, err := r.connectAll(ctx, publishers, r.load.Publishers, false)
+	if p != nil {
+		s.add(p)
+	}
+	if err == nil && s.Failed > 0 {
+		return errors.New("not all clients are connected: no messages were sent")
+	}
+	return err
+}
+
+// add joins the connects of two groups.
+func (c *Connect) add(o *Connect) {
+	n := float64(max(c.Connected+o.Connected, 1))
+	c.CPU = (c.CPU*float64(c.Connected) + o.CPU*float64(o.Connected)) / n
+	c.Clients, c.Connected, c.Failed, c.Seconds = c.Clients+o.Clients, c.Connected+o.Connected, c.Failed+o.Failed, c.Seconds+o.Seconds
+	c.PerSecond = float64(c.Connected) / c.Seconds
+	h := *c.Latency.Histogram
+	h.Merge(o.Latency.Histogram)
+	c.Latency = latencyOf(&h)
+}
+
+// flow sends messages for the time of the load.
+func (r *runner) flow(ctx context.Context) error {
+	if err := r.connectBoth(ctx); err != nil {
+		return err
+	}
+	if r.load.Step {
+		return r.steps(ctx)
+	}
+	m, err := r.messages(ctx, r.load.Rate)
+	r.run.Flow = m
+	if m == nil {
+		return err
+	}
+	r.judge(m)
+	r.lostConnections()
+	return err
+}
+
+// messages sends for the warm-up and the duration, and waits for what is under
+// way. After an error the messages hold what came until then.
+func (r *runner) messages(ctx context.Context, rate float64) (*Messages, error) {
+	r.phase = "warm-up"
+	start := r.startAt()
+	before := r.total
+	c := command{Op: opPublish, Start: start, Rate: rate, End: start + int64(r.load.Warm+r.load.Duration)}
+	if _, err := r.all(c); err != nil {
+		return nil, err
+	}
+	end := time.Unix(0, start).Add(r.load.Warm)
+	idle := func() bool { return r.quiet(before) }
+	past := func() bool { return time.Now().After(end) }
+	err := r.until(ctx, "warming up", past, idle)
+	if err == nil {
+		r.phase = "measure"
+		err = r.measure()
+	}
+	if err == nil {
+		end = time.Unix(0, c.End)
+		err = r.until(ctx, "sending", past, idle)
+	}
+	m := r.tally(rate)
+	m.Latency = latencyOf(&r.latency)
+	if r.dead {
+		r.notef("what was lost is not known")
+		return m, errors.Join(err, r.used())
+	}
+	return m, errors.Join(err, r.used(), r.wind(ctx, m, before))
+}
+
+// quiet tells that nothing is due from the broker.
+func (r *runner) quiet(before counters) bool {
+	t := &r.total
+	return t.Due == t.Sent && t.Delivered-before.Delivered >= (t.Sent-before.Sent)*int64(r.load.fan())
+}
+
+// tally is what went on since measuring began.
+func (r *runner) tally(rate float64) *Messages {
+	m := &Messages{Offered: rate}
+	if r.mark.at.IsZero() {
+		return m
+	}
+	t, was := &r.total, &r.mark.total
+	m.Seconds = max(time.Since(r.mark.at).Seconds(), 1e-9)
+	m.Sent, m.Delivered, m.Slow = t.Sent-was.Sent, t.Delivered-was.Delivered, t.Slow-was.Slow
+	m.SentRate, m.Rate = float64(m.Sent)/m.Seconds, float64(m.Delivered)/m.Seconds
+	if u, err := r.sampler.read(); err == nil && m.Delivered > 0 && r.load.PID > 0 {
+		n, was := float64(m.Delivered+m.Slow), &r.mark.usage
+		m.CPU = float64((u.cpu - was.cpu).Nanoseconds()) / 1000 / n
+		m.Switches, m.Calls = float64(u.switches-was.switches)/n, float64(u.calls-was.calls)/n
+	}
+	return m
+}
+
+// wind stops sending, waits for what is under way and counts what never came.
+// Its counts are of the whole phase, the warm-up too.
+func (r *runner) wind(ctx context.Context, m *Messages, before counters) error {
+	r.phase = "drain"
+	stopped, err := r.all(command{Op: opStop})
+	if err != nil {
+		return err
+	}
+	for i := range stopped {
+		m.Unsent += int64(stopped[i].Unsent)
+	}
+	if !r.gone() && ctx.Err() == nil {
+		err = r.drain(ctx, func() bool {
+			t := &r.total
+			acked := r.load.QoS == 0 || t.Acked-before.Acked >= t.Sent-before.Sent
+			return acked && t.Delivered-before.Delivered >= (t.Sent-before.Sent)*int64(r.load.fan())
+		})
+	}
+	m.Latency = latencyOf(&r.latency)
+	if t := &r.total; r.load.QoS > 0 {
+		m.Unacked = max(t.Sent-before.Sent-(t.Acked-before.Acked), 0)
+	}
+	missErr := r.settle(m)
+	m.Lost, r.missed = m.Lost-r.missed, m.Lost // of earlier steps
+	t := &r.total
+	m.Duplicates, m.Late, m.Foreign, m.Refused = t.Duplicates-before.Duplicates, t.Late-before.Late, t.Foreign-before.Foreign, t.Refused-before.Refused
+	return errors.Join(err, missErr)
+}
+
+// drain waits until all is there. That something never comes is no error here:
+// it is counted as lost.
+func (r *runner) drain(ctx context.Context, there func() bool) error {
+	err := r.until(ctx, "draining", func() bool { return there() || r.gone() }, never)
+	if errors.Is(err, errStalled) {
+		return nil
+	}
+	return err
+}
+
+// settle counts the messages that are missing.
+func (r *runner) settle(m *Messages) error {
+	sent, err := r.all(command{Op: opPublished})
+	if err != nil {
+		return err
+	}
+	published := make([]uint32, r.load.Publishers)
+	for i := range sent {
+		for p, n := range sent[i].Published {
+			published[p] += n
+		}
+	}
+	replies, err := r.all(command{Op: opSettle, Published: published})
+	if err != nil {
+		return err
+	}
+	came := make([]uint32, r.load.Publishers)
+	for i := range replies {
+		m.Lost += int64(replies[i].Missing)
+		m.SlowLost += int64(replies[i].SlowMiss)
+		for p, n := range replies[i].Distinct {
+			came[p] += n
+		}
+	}
+	if r.load.Shape == Shared {
+		for p, n := range published {
+			m.Lost += max(int64(n)-int64(came[p]), 0)
+		}
+	}
+	return r.look()
+}
+
+// judge adds to the failures what is wrong with the messages.
+func (r *runner) judge(m *Messages) {
+	for _, f := range m.faults(r.load.QoS) {
+		r.failf("%s", f)
+	}
+	if m.Duplicates > 0 && r.load.QoS == 1 {
+		r.notef("%d messages came twice, which QoS 1 allows", m.Duplicates)
+	}
+	if r.load.Rate > 0 && m.Unsent > 0 {
+		r.notef("of %.0f messages/s that were due %.0f were sent: the load is above what the broker takes", m.Offered, m.SentRate)
+	}
+}
+
+// faults are what a broker must not do to messages.
+func (m *Messages) faults(qos byte) (fs []string) {
+	add := func(n int64, format string) {
+		if n > 0 {
+			fs = append(fs, fmt.Sprintf(format, n))
+		}
+	}
+	add(m.Lost, "%d messages were lost")
+	if qos != 1 {
+		add(m.Duplicates, "%d messages came twice")
+	}
+	add(m.Late, "%d messages came out of order")
+	add(m.Foreign, "%d messages came that were not for their receiver")
+	add(m.Refused, "%d messages were refused")
+	add(m.Unacked, "%d messages were not acknowledged")
+	add(m.Unsent, "%d messages were due and could not be sent: the broker took them too slowly")
+	if m.Sent == 0 {
+		fs = append(fs, "no message was sent")
+	}
+	return fs
 }

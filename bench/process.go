@@ -3,48 +3,90 @@ package bench
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// process is a running broker as /proc shows it.
+// process is a running broker as the kernel shows it.
 type process int
 
-const clockTicks = 100 // USER_HZ of Linux
+// usage is what a process has used since it began.
+type usage struct {
+	cpu      time.Duration // user and kernel mode
+	memory   int64         // resident bytes now
+	switches int64         // context switches of the threads that live
+	calls    int64         // read and write calls; 0 when not readable
+}
 
-// cpu is the time that the process has spent, in user and kernel mode.
+func (p process) usage() (u usage, err error) {
+	if u.cpu, err = p.cpu(); err != nil {
+		return u, err
+	}
+	if u.memory, err = p.memory(); err != nil {
+		return u, err
+	}
+	u.switches = p.switches()
+	u.calls = p.calls()
+	return u, nil
+}
+
+// cpu reads the process's CPU clock, which counts nanoseconds where /proc has
+// hundredths of a second.
 func (p process) cpu() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", int(p)))
-	if err != nil {
-		return 0, fmt.Errorf("cannot read the broker's CPU time: %w", err)
+	const schedClock = 2 // CPUCLOCK_SCHED of the kernel's posix-timers.h
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(^int(p)<<3|schedClock), &ts); err != nil {
+		return 0, fmt.Errorf("cannot read the CPU time of process %d: %w", int(p), err)
 	}
-	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	if len(f) < 13 {
-		return 0, fmt.Errorf("cannot read the broker's CPU time: %d fields", len(f))
-	}
-	var ticks int64
-	for _, s := range f[11:13] {
-		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("cannot read the broker's CPU time: %w", err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * time.Second / clockTicks, nil
+	return time.Duration(ts.Nano()), nil
 }
 
 // memory is the resident memory in bytes.
 func (p process) memory() (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", int(p)))
+	n, err := field(p.file("status"), "VmRSS:")
 	if err != nil {
-		return 0, fmt.Errorf("cannot read the broker's memory: %w", err)
+		return 0, fmt.Errorf("cannot read the memory of process %d: %w", int(p), err)
 	}
-	for _, line := range strings.Split(string(b), "\n") {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return n << 10, err
+	return n << 10, nil
+}
+
+func (p process) file(name string) string { return filepath.Join("/proc", strconv.Itoa(int(p)), name) }
+
+// field reads a number of a file that has lines of name and number.
+func field(file, name string) (int64, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			return strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 		}
 	}
-	return 0, fmt.Errorf("cannot read the broker's memory: process %d has none", int(p))
+	return 0, fmt.Errorf("%s has no %s", file, name)
+}
+
+// switches are those of all threads; one that ends takes its own along.
+func (p process) switches() (n int64) {
+	tasks, _ := filepath.Glob(p.file("task/*/status")) // the pattern is right
+	for _, t := range tasks {
+		voluntary, _ := field(t, "voluntary_ctxt_switches:") // 0 for a thread that has just ended
+		forced, _ := field(t, "nonvoluntary_ctxt_switches:")
+		n += voluntary + forced
+	}
+	return n
+}
+
+// calls counts what /proc/PID/io does, which only the process's user may read.
+func (p process) calls() int64 {
+	r, err := field(p.file("io"), "syscr:")
+	if err != nil {
+		return 0
+	}
+	w, _ := field(p.file("io"), "syscw:")
+	return r + w
 }

@@ -1,0 +1,142 @@
+package bench
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"vernemq/codec"
+)
+
+// TestFaults: whatever a broker does wrong is reported as what it is.
+func TestFaults(t *testing.T) {
+	every := func(n int, do func(b *fakeBroker, to *fakeClient, p []byte)) func(*fakeBroker, int, *fakeClient, []byte) {
+		return func(b *fakeBroker, i int, to *fakeClient, p []byte) {
+			if i%n == 0 {
+				do(b, to, p)
+			} else {
+				to.conn.Write(p)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		broker *fakeBroker
+		change func(*Load)
+		want   string
+	}{
+		"loses": {broker: &fakeBroker{fault: every(10, func(*fakeBroker, *fakeClient, []byte) {})}, want: "messages were lost"},
+		"duplicates": {broker: &fakeBroker{fault: every(10, func(_ *fakeBroker, to *fakeClient, p []byte) {
+			to.conn.Write(p)
+			to.conn.Write(p)
+		})}, want: "messages came twice"},
+		"reorders": {broker: &fakeBroker{fault: reorder}, want: "messages came out of order",
+			change: func(l *Load) { l.Publishers, l.Subscribers = 1, 1 }},
+		"stalls": {broker: &fakeBroker{fault: func(_ *fakeBroker, n int, to *fakeClient, p []byte) {
+			if n < 50 {
+				to.conn.Write(p)
+			}
+		}}, want: "sending: nothing came from the broker for 300ms", change: func(l *Load) { l.Duration *= 10 }},
+		"dies": {broker: &fakeBroker{fault: func(b *fakeBroker, n int, to *fakeClient, p []byte) {
+			if n == 100 {
+				b.l.Close()
+				for c := range b.clients {
+					c.conn.Close()
+				}
+			}
+			to.conn.Write(p)
+		}}, want: "the broker ended all connections"},
+		"ends one": {broker: &fakeBroker{fault: func(_ *fakeBroker, n int, to *fakeClient, p []byte) {
+			if n == 20 {
+				to.conn.Close()
+			}
+			to.conn.Write(p)
+		}}, want: "the broker ended 1 connections"},
+		"refuses":          {broker: &fakeBroker{connack: codec.NotAuthorized}, want: "no client could connect (first: vb-"},
+		"is mute":          {broker: &fakeBroker{mute: true}, want: "connecting: nothing came from the broker"},
+		"grants other QoS": {broker: &fakeBroker{granted: 1}, want: "was answered with code 0x01"},
+		"sends to another": {broker: &fakeBroker{fault: every(10, func(b *fakeBroker, to *fakeClient, p []byte) {
+			for c := range b.clients {
+				if c != to && c.filter != "" {
+					c.conn.Write(p)
+					return
+				}
+			}
+		})}, want: "messages came that were not for their receiver"},
+		"sends nonsense": {broker: &fakeBroker{fault: every(20, func(_ *fakeBroker, to *fakeClient, _ []byte) {
+			to.conn.Write([]byte{0, 0, 0})
+		})}, want: "cannot read a packet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+
+			run := Execute(t.Context(), testLoad(t, "pairs", startFake(t, c.broker), c.change), Options{})
+			if got := strings.Join(run.Failures, "; "); !strings.Contains(got, c.want) {
+				t.Errorf("reported %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// reorder holds back one message in ten until the next has gone.
+func reorder(b *fakeBroker, n int, to *fakeClient, p []byte) {
+	if n%10 == 0 {
+		b.held = p
+		return
+	}
+	to.conn.Write(p)
+	if b.held != nil {
+		to.conn.Write(b.held)
+		b.held = nil
+	}
+}
+
+// TestPartialReport: what came before a broker died is in the report.
+func TestPartialReport(t *testing.T) {
+	b := &fakeBroker{}
+	b.fault = func(b *fakeBroker, n int, to *fakeClient, p []byte) {
+		if n == 200 {
+			for c := range b.clients {
+				c.conn.Close()
+			}
+		}
+		to.conn.Write(p)
+	}
+	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) { l.Warm, l.PID = 0, os.Getpid() })
+	run := Execute(t.Context(), l, Options{})
+	if m := run.Flow; m == nil || m.Delivered < 100 || m.Latency.P50 <= 0 || run.Broker == nil || m.CPU <= 0 {
+		t.Errorf("%+v", run.Flow)
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	run := Execute(t.Context(), testLoad(t, "pairs", l.Addr().String(), nil), Options{})
+	if got := fmt.Sprint(run.Failures); !strings.Contains(got, "connection refused") {
+		t.Error(got)
+	}
+	run = Execute(t.Context(), testLoad(t, "pairs", "nonsense", nil), Options{})
+	if got := fmt.Sprint(run.Failures); !strings.Contains(got, "cannot find the broker") {
+		t.Error(got)
+	}
+	run = Execute(t.Context(), testLoad(t, "pairs", l.Addr().String(), func(l *Load) { l.PID = 1 << 30 }), Options{})
+	if got := fmt.Sprint(run.Failures); !strings.Contains(got, "of process 1073741824") {
+		t.Error(got)
+	}
+}
+
+// TestNothingIsLeft: a run leaves no goroutine behind.
+func TestNothingIsLeft(t *testing.T) {
+	addr := startFake(t, &fakeBroker{})
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("vernemq/bench.(*fakeBroker).serve"))
+	run := Execute(t.Context(), testLoad(t, "pairs", addr, nil), Options{})
+	if len(run.Failures) > 0 {
+		t.Error(run.Failures)
+	}
+}

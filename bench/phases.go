@@ -1,0 +1,191 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// carryOut goes through the phases of the scenario.
+func (r *runner) carryOut(ctx context.Context) error {
+	switch r.load.Kind {
+	case Hold:
+		return r.hold(ctx)
+	case TakeOver:
+		return r.takeOver(ctx)
+	case Flow:
+		return r.flow(ctx)
+	case Offline:
+		return r.offline(ctx)
+	case Retained:
+		return r.retained(ctx)
+	case SlowGroup:
+		return r.slowGroup(ctx)
+	}
+	return fmt.Errorf("unknown kind of scenario %q", r.load.Kind)
+}
+
+// startDelay is the time from a command to the moment that it names, in which
+// it must reach all engines.
+func (r *runner) startDelay() time.Duration {
+	if len(r.agents) == 0 {
+		return 0
+	}
+	return 200 * time.Millisecond
+}
+
+func (r *runner) startAt() int64 { return now() + int64(r.startDelay()) }
+
+// measure begins to measure: what was counted before does not count.
+func (r *runner) measure() error {
+	if err := r.look(); err != nil {
+		return err
+	}
+	u, err := r.sampler.read()
+	own, _ := process(0).cpu() // 0 is this process
+	r.mark = mark{time.Now(), r.total, u, own}
+	r.sampler.max = u.memory
+	r.latency.Reset()
+	r.connect.Reset()
+	r.lag.Reset()
+	return err
+}
+
+// connectAll connects a group of n clients and says how that went.
+func (r *runner) connectAll(ctx context.Context, g group, n int, clean bool) (*Connect, error) {
+	r.phase = "connect"
+	if err := r.measure(); err != nil {
+		return nil, err
+	}
+	was := r.mark.total
+	start := r.startAt()
+	if _, err := r.all(command{Op: opConnect, Group: g, Start: start, Rate: r.load.ConnectRate, Clean: clean}); err != nil {
+		return nil, err
+	}
+	c := &Connect{Clients: n}
+	// A rate below one a second must not look like a stall.
+	idle := func() bool {
+		return r.load.ConnectRate > 0 && r.total.Connected-was.Connected >= int64(float64(now()-start)/1e9*r.load.ConnectRate)
+	}
+	err := r.until(ctx, "connecting", func() bool {
+		t := &r.total
+		c.Connected, c.Failed = t.Connected-was.Connected, t.Failed-was.Failed
+		return c.Failed > 0 && c.Connected == 0 || c.Connected+c.Failed >= int64(n) && r.settledDown(g, was)
+	}, idle)
+	end := time.Now()
+	c.Seconds = max(end.Sub(time.Unix(0, start)).Seconds(), 1e-9)
+	c.PerSecond = float64(c.Connected) / c.Seconds
+	c.Latency = latencyOf(&r.connect)
+	u, uerr := r.sampler.read()
+	c.CPU = float64((u.cpu - r.mark.usage.cpu).Microseconds()) / float64(max(c.Connected, 1))
+	switch {
+	case err != nil:
+		return c, err
+	case c.Failed > 0 && c.Connected == 0:
+		return c, fmt.Errorf("no client could connect (first: %s)", r.cause)
+	case c.Failed > 0:
+		r.failf("%d of %d clients could not connect (first: %s)", c.Failed, n, r.cause)
+	}
+	return c, uerr
+}
+
+// settledDown tells that subscribers have their subscriptions.
+func (r *runner) settledDown(g group, was counters) bool {
+	t := &r.total
+	if g != subscribers || r.load.Kind == Retained || r.run.Connect != nil {
+		return true
+	}
+	return t.Subscribed-was.Subscribed+t.Failed-was.Failed >= int64(r.load.Subscribers)
+}
+
+// rest waits while idle clients stay connected.
+func (r *runner) rest(ctx context.Context, d time.Duration) error {
+	end := time.Now().Add(d)
+	return r.until(ctx, r.phase, func() bool { return time.Now().After(end) }, always)
+}
+
+// hold connects idle clients and lets them rest.
+func (r *runner) hold(ctx context.Context) error {
+	before := r.last.usage.memory
+	c, err := r.connectAll(ctx, idle, r.load.Clients, false)
+	r.run.Connect = c
+	if err != nil {
+		return err
+	}
+	r.phase = "hold"
+	if err := r.measure(); err != nil {
+		return err
+	}
+	if err := r.rest(ctx, r.load.Duration); err != nil {
+		return err
+	}
+	err = r.used()
+	if u := r.run.Broker; u != nil && c.Connected > 0 {
+		c.Memory = (u.MemoryTo - before) / c.Connected
+	}
+	r.lostConnections()
+	return err
+}
+
+// takeOver connects all clients again while they are connected.
+func (r *runner) takeOver(ctx context.Context) error {
+	c, err := r.connectAll(ctx, idle, r.load.Clients, false)
+	r.run.Connect = c
+	if err != nil {
+		return err
+	}
+	a, err := r.connectAll(ctx, again, r.load.Clients, false)
+	r.run.Again = a
+	if err != nil {
+		return err
+	}
+	r.phase = "take-over"
+	err = r.until(ctx, "taking over", func() bool { return r.total.TakenOver >= a.Connected }, never)
+	if err != nil {
+		r.failf("the broker left %d of %d old connections open", a.Connected-r.total.TakenOver, a.Connected)
+		return err
+	}
+	err = r.rest(ctx, r.load.Duration)
+	r.lostConnections()
+	return errors.Join(err, r.used())
+}
+
+// lostConnections fails the run when the broker has ended connections.
+func (r *runner) lostConnections() {
+	if n := r.total.Lost; n > 0 {
+		r.failf("the broker ended %d connections (first: %s)", n, r.cause)
+	}
+}
+
+// used keeps what broker and generator used since measuring began.
+func (r *runner) used() error {
+	m := &r.mark
+	if m.at.IsZero() {
+		return nil
+	}
+	d := max(time.Since(m.at).Seconds(), 1e-9)
+	r.ownUse(d)
+	u, err := r.sampler.read()
+	if err != nil || r.load.PID == 0 {
+		return err
+	}
+	r.run.Broker = &Usage{
+		CPUPercent: 100 * (u.cpu - m.usage.cpu).Seconds() / d, MemoryFrom: m.usage.memory, MemoryTo: u.memory, MemoryMax: r.sampler.max,
+		Switches: float64(u.switches-m.usage.switches) / d, Calls: float64(u.calls-m.usage.calls) / d,
+	}
+	return nil
+}
+
+// ownUse keeps what the load cost its own side.
+func (r *runner) ownUse(seconds float64) {
+	t, m, g := &r.total, &r.mark, &r.run.Generator
+	own, _ := process(0).cpu()
+	n := t.Sent + t.Delivered + t.Slow - m.total.Sent - m.total.Delivered - m.total.Slow
+	if n > 0 && len(r.agents) == 0 {
+		g.CPU = float64((own - m.own).Nanoseconds()) / 1000 / float64(n)
+	}
+	g.Lag = float64(r.lag.Quantile(0.99)) / 1e6
+	idle := float64(t.Idle-m.total.Idle) / 1e9 / max(float64(r.workers), 1)
+	g.Busy = min(max(100*(1-idle/seconds), 0), 100)
+}

@@ -1,0 +1,152 @@
+package bench
+
+import (
+	"context"
+	"math"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestShapes runs each shape, open and closed, against a broker without faults.
+func TestShapes(t *testing.T) {
+	addr := startFake(t, &fakeBroker{})
+	for _, name := range []string{"pairs", "fanin", "fanout", "shared"} {
+		for _, rate := range []float64{2000, 0} {
+			l := testLoad(t, name, addr, func(l *Load) {
+				l.Rate, l.QoS, l.Level, l.PID = rate, 1, 4, os.Getpid()
+				if name == "fanin" {
+					l.Subscribers = 1
+				}
+				l.DefaultWindow()
+			})
+			var samples int
+			run := Execute(t.Context(), l, Options{Progress: func(Sample) { samples++ }})
+			m := run.Flow
+			if len(run.Failures) > 0 || m == nil || m.Delivered == 0 || m.Latency.P99 <= 0 || m.CPU <= 0 || run.Broker.MemoryTo <= 0 {
+				t.Errorf("%s at %v: %v, %+v", name, rate, run.Failures, m)
+			}
+		}
+	}
+}
+
+// TestOpenLoop: messages are due at fixed times, and one that had to wait is as
+// old as its due time says.
+func TestOpenLoop(t *testing.T) {
+	b := &fakeBroker{}
+	gate := make(chan struct{})
+	const held = 150 * time.Millisecond
+	var once bool
+	b.fault = func(_ *fakeBroker, n int, to *fakeClient, p []byte) {
+		if n == 100 && !once {
+			once = true
+			time.AfterFunc(held, func() { close(gate) })
+			<-gate // the broker does nothing for a while
+		}
+		to.conn.Write(p)
+	}
+	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) { l.Warm, l.Duration, l.QoS, l.Inflight = 0, 500*time.Millisecond, 1, 1 })
+	run := Execute(t.Context(), l, Options{})
+	m := run.Flow
+	if len(run.Failures) > 0 || m == nil {
+		t.Fatal(run.Failures)
+	}
+	if want := l.Rate * l.Duration.Seconds(); math.Abs(float64(m.Latency.Count)-want) > 0.02*want {
+		t.Errorf("%d messages, want %.0f", m.Latency.Count, want)
+	}
+	// With one message per publisher in flight, a closed loop would have
+	// four slow messages. Here all that were due meanwhile are slow.
+	h := m.Latency.Histogram
+	if slow := h.Quantile(0.8); time.Duration(slow) < held/8 {
+		t.Errorf("p80 is %v: the messages that had to wait are not counted from when they were due", time.Duration(slow))
+	}
+}
+
+func TestHoldAndTakeOver(t *testing.T) {
+	addr := startFake(t, &fakeBroker{})
+	for _, name := range []string{"hold", "connect-storm", "reconnect-storm"} {
+		l := testLoad(t, name, addr, func(l *Load) { l.Publishers, l.Subscribers, l.Clients, l.Rate = 0, 0, 50, 0 })
+		run := Execute(t.Context(), l, Options{})
+		if len(run.Failures) > 0 || run.Connect.Connected != 50 || (run.Again != nil) != (name == "reconnect-storm") {
+			t.Errorf("%s: %v, %+v", name, run.Failures, run.Connect)
+		}
+	}
+}
+
+// TestSteps: the knee is the last load that held, although a broker that is
+// overloaded delivers everything in the end.
+func TestSteps(t *testing.T) {
+	b := &fakeBroker{}
+	b.fault = func(_ *fakeBroker, _ int, to *fakeClient, p []byte) {
+		end := time.Now().Add(500 * time.Microsecond) // 2,000 messages/s
+		for time.Now().Before(end) {
+		}
+		to.conn.Write(p)
+	}
+	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) {
+		l.Rate, l.Step, l.Quantile, l.Objective, l.Duration = 500, true, 0.9, 40*time.Millisecond, 300*time.Millisecond
+		l.Timeout = 5 * time.Second
+	})
+	run := Execute(t.Context(), l, Options{})
+	k := run.Knee
+	if k == nil || k.Offered > 2500 || len(run.Steps) < 2 || run.Steps[len(run.Steps)-1].Held {
+		t.Fatalf("%v: knee %+v of %d steps", run.Failures, k, len(run.Steps))
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	l := testLoad(t, "pairs", startFake(t, &fakeBroker{}), func(l *Load) { l.Duration = time.Hour })
+	run := Execute(ctx, l, Options{Progress: func(Sample) { cancel() }})
+	if got := strings.Join(run.Failures, ";"); !strings.Contains(got, "interrupted") || run.Flow.Delivered == 0 {
+		t.Errorf("%s, %+v", got, run.Flow)
+	}
+}
+
+// TestAgents splits a run over two agents and loses one in another run.
+func TestAgents(t *testing.T) {
+	addr := startFake(t, &fakeBroker{})
+	var agents []string
+	var stops []context.CancelFunc
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- ServeAgent(ctx, l) }()
+		t.Cleanup(func() {
+			stop()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+		agents, stops = append(agents, l.Addr().String()), append(stops, stop)
+	}
+	for _, name := range []string{"pairs", "fanout", "shared"} {
+		l := testLoad(t, name, addr, func(l *Load) { l.Level, l.Timeout = 4, 2*time.Second })
+		run := Execute(t.Context(), l, Options{Agents: agents})
+		if len(run.Failures) > 0 || run.Flow.Delivered == 0 {
+			t.Errorf("%s: %v, %+v", name, run.Failures, run.Flow)
+		}
+	}
+	l := testLoad(t, "pairs", addr, func(l *Load) { l.Duration = time.Hour })
+	run := Execute(t.Context(), l, Options{Agents: agents, Progress: func(Sample) { stops[1]() }})
+	if got := strings.Join(run.Failures, ";"); !strings.Contains(got, "lost agent "+agents[1]) || run.Flow == nil || run.Flow.Delivered == 0 {
+		t.Errorf("%s, %+v", got, run.Flow)
+	}
+}
+
+func TestAgentDistrusts(t *testing.T) {
+	p := &pool{}
+	for _, c := range []command{
+		{Op: opConnect, Group: 99}, {Op: opPrepare}, {Op: opPrepare, Plan: &plan{Of: 0}}, {Op: opPrepare, Plan: &plan{Of: 1}}, {Op: "x"}, {Op: opStop},
+	} {
+		if _, err := p.obey(&c); err == nil {
+			t.Errorf("%+v was obeyed", c)
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package bench
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestStream compares a stream with a plain set.
+func TestStream(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s stream
+		var set seen
+		came, top := map[uint32]bool{}, -1
+		for _, n := range rapid.SliceOf(rapid.Uint32Range(0, 200)).Draw(t, "numbers") {
+			want := fresh
+			switch {
+			case came[n]:
+				want = duplicate
+			case int(n) < top:
+				want = late
+			}
+			if got := s.take(n); got != want {
+				t.Fatalf("%d is %v, want %v: %+v", n, got, want, s)
+			}
+			if set.add(n) != (want != duplicate) {
+				t.Fatalf("the set is wrong about %d", n)
+			}
+			came[n], top = true, max(top, int(n))
+		}
+		if got := s.missing(201); got != uint64(201-len(came)) {
+			t.Fatalf("%d missing, want %d", got, 201-len(came))
+		}
+	})
+}
+
+func TestStreamForgetsGaps(t *testing.T) {
+	var s stream
+	for n := uint32(1); n < 2*(maxGaps+10); n += 2 {
+		s.take(n)
+	}
+	if got := s.missing(s.next); got != maxGaps+10 || len(s.gaps) > maxGaps {
+		t.Errorf("%d missing, %d gaps", got, len(s.gaps))
+	}
+	if s.take(0) != duplicate {
+		t.Error("a forgotten gap was filled")
+	}
+}
+
+func TestStamp(t *testing.T) {
+	b := make([]byte, stampSize)
+	want := stamp{-7, 3, 1 << 31}
+	want.put(b)
+	if got := readStamp(b); got != want {
+		t.Errorf("%+v", got)
+	}
+}
