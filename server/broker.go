@@ -77,6 +77,7 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 		l.out = make([][]delivery, len(b.loops))
 	}
 	r.Start()
+	b.background.Go(b.giveBack)
 	if every := cfg.ExpireRetainCache; every > 0 {
 		b.background.Go(func() { b.sweep(every) })
 	}
