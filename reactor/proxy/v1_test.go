@@ -113,6 +113,7 @@ func TestV1Refused(t *testing.T) {
 		{"PROXY UNKNOWN a\rb\r\n", errLineEnd},
 		{"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\r\n", errLineEnd},
 		{"PROXY UNKNOWN " + strings.Repeat("x", 92) + "\r\n", errLong1},
+		{"PROXY UNKNOWN " + strings.Repeat("x", 93), errLong1},
 		{"PROXY UNKNOWN " + strings.Repeat("x", 500), errLong1},
 		{"PROXY TCP4 1.2.3.4 5.6.7.8 9 " + strings.Repeat("0", 80) + "\r\n", errLong1},
 	} {

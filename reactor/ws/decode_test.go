@@ -21,11 +21,13 @@ func TestStream(t *testing.T) {
 		for i := range stream {
 			stream[i] = byte(r.Uint32())
 		}
-		raw, answers := frames(r, stream, rapid.SampledFrom([]int{1, 3, 40, 130, 1000, 70_000}).Draw(t, "frame")+len(stream)/500)
+		frame := rapid.SampledFrom([]int{1, 3, 40, 130, 1000, 70_000}).Draw(t, "frame") + len(stream)/500
+		raw, answers := frames(r, stream, frame)
 		size := rapid.SampledFrom([]int{1, 2, 5, 20, 300, 9000, 100_000}).Draw(t, "piece") + len(raw)/500
 		o, d := pieces(r, raw, 0, size)
 		if want := (outcome{stream: string(stream), answers: string(answers)}); o != want {
-			t.Fatalf("%d bytes became %d, answers of %d bytes %d, code %d", len(stream), len(o.stream), len(answers), len(o.answers), o.code)
+			t.Fatalf("%d bytes became %d, answers of %d bytes %d, code %d",
+				len(stream), len(o.stream), len(answers), len(o.answers), o.code)
 		}
 		if d != (Decoder{}) {
 			t.Fatalf("state after the last message: %+v", d)
@@ -128,7 +130,8 @@ func TestOwnClose(t *testing.T) {
 	if out := d.Close(nil, Normal); !bytes.Equal(out, unhex("8802 03e8")) {
 		t.Fatalf("% x", out)
 	}
-	in := append(frame(bitFin|opPing, 1, text("hello")), frame(bitFin|opClose, 9, unhex("03e8"))...)
+	in := append(frame(bitFin|opBinary, 2, text("late")), frame(bitFin|opPing, 1, text("hello"))...)
+	in = append(in, frame(bitFin|opClose, 9, unhex("03e8"))...)
 	if _, _, reply, err := d.Decode(in, 0, 0, nil); err != ErrClosed || reply != nil {
 		t.Fatalf("% x %v", reply, err)
 	}
