@@ -21,6 +21,8 @@ var allowed = map[string][]string{
 	"tuning":         {},
 	"queue":          {"codec", "queue", "github.com/cespare/xxhash/v2", "*pebble*"},
 	"reactor":        {"codec", "tuning", "reactor", "*"},
+	"reactor/proxy":  {},
+	"reactor/ws":     {},
 	"clusterlink":    {"queue", "codec", "*"},
 	"server":         {"server", "clusterlink", "queue", "reactor", "codec", "trie", "tuning", "*"},
 	"server/session": {"queue", "codec", "server/metrics", "github.com/valyala/bytebufferpool"},
