@@ -230,3 +230,22 @@ func TestTopicForm(t *testing.T) {
 	}
 	check(t, []statement{{"MQTT-3.3.2-14", V5, 0x30, `"a" 05 08 "r+"`, ProtocolError}})
 }
+
+// TestBridgeLevels takes the private levels of bridges under the names that
+// bridges use.
+func TestBridgeLevels(t *testing.T) {
+	for _, x := range []struct {
+		name  string
+		level byte
+		want  Version
+	}{
+		{"MQIsdp", 131, V31}, {"MQTT", 131, V31}, {"MQTT", 132, V311},
+	} {
+		b := append([]byte{0, byte(len(x.name))}, x.name...)
+		b = append(b, x.level, 2, 0, 0, 0, 1, 'b')
+		var c Connect
+		if err := DecodeConnect(Frame{0x10, b}, &c); err != nil || c.Version != x.want || !c.Bridge {
+			t.Errorf("%s %d: %v, version %d, bridge %v", x.name, x.level, err, c.Version, c.Bridge)
+		}
+	}
+}

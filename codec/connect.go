@@ -97,6 +97,8 @@ func (c *Connect) protocol(r *reader) error {
 		return ErrProtocolName
 	case level == V311:
 		c.Version = V311
+	case level == V31 && c.Bridge: // VerneMQ takes it under either name
+		c.Version = V31
 	case c.Level == byte(V5):
 		c.Version = V5
 	default:

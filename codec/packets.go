@@ -226,10 +226,23 @@ func (s *Suback) decode(v Version, f Frame, in where) error {
 
 // Disconnect is a DISCONNECT packet.
 type Disconnect struct {
-	Reason           ReasonCode
-	SessionExpiry    uint32 // seconds
-	HasSessionExpiry bool
-	Props            Properties
+	Reason             ReasonCode
+	SessionExpiry      uint32 // seconds
+	HasSessionExpiry   bool
+	HasServerReference bool
+	Props              Properties
+}
+
+// OnlyServer tells that a client may not send the DISCONNECT, because of its
+// reason code or because it names another server [MQTT-3.14.2-1].
+func (d *Disconnect) OnlyServer() bool {
+	switch d.Reason {
+	case NotAuthorized, ServerBusy, ServerShuttingDown, BadAuthenticationMethod, KeepAliveTimeout, SessionTakenOver,
+		TopicFilterInvalid, RetainNotSupported, QoSNotSupported, UseAnotherServer, ServerMoved, SharedNotSupported,
+		ConnectionRateExceeded, MaximumConnectTime, IdentifiersNotSupported, WildcardsNotSupported:
+		return true
+	}
+	return d.HasServerReference
 }
 
 // DecodeDisconnect decodes a DISCONNECT.
@@ -251,8 +264,11 @@ func DecodeDisconnect(v Version, f Frame, d *Disconnect) error {
 	if len(r.b) > 0 {
 		ps, raw := r.properties(disconnectProps)
 		for d.Props = raw; ps.next(&r); {
-			if ps.id == propSessionExpiry {
+			switch ps.id {
+			case propSessionExpiry:
 				d.SessionExpiry, d.HasSessionExpiry = ps.number, true
+			case propServerReference:
+				d.HasServerReference = true
 			}
 		}
 	}

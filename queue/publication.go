@@ -60,6 +60,9 @@ func (p *Publication) Message() *Message {
 	return p.msg
 }
 
+// Kept is the message behind p, nil while nobody has to keep it.
+func (p *Publication) Kept() *Message { return p.msg }
+
 // Unpooled gives a message of its own that the garbage collector takes back,
 // for readers that do not count themselves.
 func (p *Publication) Unpooled() *Message {

@@ -75,9 +75,25 @@ func (l *Loop) admit(li *Listener, fd int, sa unix.Sockaddr) {
 	l.stats.accepted.inc()
 	li.active.Add(1)
 	li.total.Add(1)
+	li.options.setUnixBuffers(fd)
 	if li.options.NoDelay && li.options.Network != "unix" {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	}
 	l.receive(c)
 	c.watch(watchRead)
+}
+
+// setUnixBuffers gives an accepted unix socket its buffers. A TCP socket has
+// them from the listening one, which must have them before the handshake: they
+// decide the window scale.
+func (o *ListenOptions) setUnixBuffers(fd int) {
+	if o.Network != "unix" {
+		return
+	}
+	if o.SndBuf > 0 {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, o.SndBuf)
+	}
+	if o.RcvBuf > 0 {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, o.RcvBuf)
+	}
 }

@@ -193,7 +193,7 @@ func (c *Conn) ResumeRead() {
 		c.flags |= flagResume
 		c.loop.resumed = append(c.loop.resumed, c)
 	}
-	c.loop.Ring()
+	c.loop.EndTurn()
 }
 
 // Close ends the connection when this turn ends, after one attempt to send
@@ -208,7 +208,7 @@ func (c *Conn) Close(err error) {
 	c.leaveLobby()
 	c.state = stateClosing
 	c.loop.closing = append(c.loop.closing, c)
-	c.loop.Ring()
+	c.loop.EndTurn()
 }
 
 // CloseAfterFlush sends what is pending, waits for the peer to close its side

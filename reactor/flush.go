@@ -15,7 +15,7 @@ func newOutput() *output { return outputs.Get().(*output) }
 func (l *Loop) markDirty(c *Conn) {
 	c.flags |= flagDirty
 	l.dirty = append(l.dirty, c)
-	l.Ring()
+	l.EndTurn()
 }
 
 // flushDirty writes what the turn has produced, one call per connection.
@@ -117,7 +117,9 @@ func (o *output) advance(n int) {
 		ref := s.ref
 		*s = shared{}
 		o.shared = o.shared[1:]
-		ref.Release()
+		if ref != nil {
+			ref.Release()
+		}
 	}
 	o.sent += n
 }
@@ -176,7 +178,9 @@ func (o *output) discard() {
 	list := o.shared
 	o.sent, o.bytes, o.shared = 0, 0, nil
 	for _, s := range list {
-		s.ref.Release()
+		if s.ref != nil {
+			s.ref.Release()
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/panjf2000/gnet/v2/pkg/socket"
@@ -23,7 +24,7 @@ type ListenOptions struct {
 	Address        string // host:port, or a path
 	MaxConnections int    // 0 or less: no limit; others wait in the backlog
 	NoDelay        bool
-	SndBuf, RcvBuf int // bytes, 0 = the system's
+	SndBuf, RcvBuf int // bytes, as a program asks for them; 0 leaves them to the kernel, which adapts them
 	Tag            any // the broker's own
 }
 
@@ -242,8 +243,8 @@ func localAddr(fd int) (net.Addr, error) {
 	return socket.SockaddrToTCPOrUnixAddr(sa), nil
 }
 
-// Close ends accepting and returns when the sockets are closed, or when ctx
-// ends because a loop is stuck. Connections stay. Any goroutine but a loop's.
+// Close ends accepting and returns when the sockets are closed, or soon after
+// ctx if a loop is stuck. Connections stay. Any goroutine but a loop's.
 func (li *Listener) Close(ctx context.Context) {
 	li.closeOnce.Do(func() {
 		li.closed.Store(true)
@@ -257,6 +258,10 @@ func (li *Listener) Close(ctx context.Context) {
 		select {
 		case <-done:
 		case <-ctx.Done():
+			select {
+			case <-done:
+			case <-time.After(stopGrace):
+			}
 		}
 		if li.options.Network == "unix" {
 			os.Remove(li.options.Address)

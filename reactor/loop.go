@@ -2,26 +2,27 @@ package reactor
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	gneterrors "github.com/panjf2000/gnet/v2/pkg/errors"
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
-	"github.com/panjf2000/gnet/v2/pkg/queue"
 	"github.com/valyala/bytebufferpool"
 	"golang.org/x/sys/unix"
 )
 
 const (
 	quarterSecond = 250 * time.Millisecond
-	readBuffer    = 256 << 10 // bytes of a loop's read buffer
+	readBuffer    = 256 << 10 // bytes of a loop's read buffer when nobody says
 	readRounds    = 4         // reads of one connection in a turn
-	turnsInARow   = 8         // ends of a turn without a look at the sockets
+	yieldEvery    = 5 * time.Millisecond
 )
 
 // Loop is one event loop. Unless a field says otherwise, only the loop's
@@ -31,9 +32,10 @@ type Loop struct {
 	index   int
 	handler Handler
 	poller  *netpoll.Poller
+	epoll   int         // its descriptor
 	timer   int         // timerfd that fires every quarter second
-	bell    int         // eventfd, see endTurn
-	turns   int         // ends of a turn since the latest event
+	bell    int         // eventfd that others ring
+	due     bool        // this turn is to end
 	rung    atomic.Bool // any goroutine: a turn's end is asked for
 	ended   atomic.Bool // any goroutine: the loop takes nothing any more
 	waking  sync.Mutex  // held while the poller is woken or closed
@@ -47,18 +49,19 @@ type Loop struct {
 	now     atomic.Uint32 // loop clock in seconds; written by the loop
 	wall    time.Time     // of this turn, zero until somebody asks
 
-	read     []byte
-	bufs     buffers
-	iov      [][]byte
-	dirty    []*Conn
-	spare    []*Conn // dirty of the next turn
-	closing  []*Conn
-	resumed  []*Conn
-	draining []connRef
-	stuck    []connRef // with output that the kernel does not take
-	lobby    lobby
-	conns    int // that this loop owns
-	exit     bool
+	read      []byte
+	bufs      buffers
+	iov       [][]byte
+	dirty     []*Conn
+	spare     []*Conn // dirty of the next turn
+	closing   []*Conn
+	resumed   []*Conn
+	draining  []connRef
+	borrowers []connRef // with output that lies in the read buffer
+	stuck     []connRef // with output that the kernel does not take
+	lobby     lobby
+	conns     int // that this loop owns
+	exit      bool
 
 	acceptors   []*acceptor
 	acceptError uint32 // loop clock of the latest line about a failed accept
@@ -67,13 +70,16 @@ type Loop struct {
 }
 
 func newLoop(r *Reactor, index int) (*Loop, error) {
-	l := &Loop{reactor: r, index: index, read: make([]byte, readBuffer), timer: -1, bell: -1}
+	l := &Loop{reactor: r, index: index, read: make([]byte, r.cfg.ReadBuffer), timer: -1, bell: -1}
 	l.now.Store(1)
 	var err error
 	if l.poller, err = netpoll.OpenPoller(); err != nil {
 		return nil, err
 	}
-	if err = l.openOwn(); err != nil {
+	if l.epoll, err = descriptorOf(l.poller); err == nil {
+		err = l.openOwn()
+	}
+	if err != nil {
 		l.release()
 		return nil, err
 	}
@@ -88,6 +94,17 @@ func newLoop(r *Reactor, index int) (*Loop, error) {
 		}
 	})
 	return l, nil
+}
+
+// descriptorOf gives the epoll descriptor of a poller, which has no method for
+// that. The version of gnet is fixed; with another one this may fail, and New
+// says so.
+func descriptorOf(p *netpoll.Poller) (int, error) {
+	fd := reflect.ValueOf(p).Elem().FieldByName("fd")
+	if fd.Kind() != reflect.Int {
+		return 0, errors.New("cannot find the descriptor of gnet's poller")
+	}
+	return int(fd.Int()), nil
 }
 
 // openOwn makes the loop's timer and bell.
@@ -145,31 +162,30 @@ func (l *Loop) Time() time.Time {
 // Post runs fn on the loop, soon. Any goroutine.
 func (l *Loop) Post(fn func()) { l.control.Put(fn) }
 
-// Ring asks for the end of a turn: inboxes, Handler.EndTurn, flush. Any
-// goroutine.
+// EndTurn asks for the end of this turn: inboxes, Handler.EndTurn, flush. On
+// the loop. When a turn is ending, it asks for another one.
+func (l *Loop) EndTurn() { l.due = true }
+
+// Ring asks for the end of a turn. Any goroutine.
 func (l *Loop) Ring() {
 	if l.rung.Load() || !l.rung.CompareAndSwap(false, true) {
 		return
 	}
-	l.trigger()
-}
-
-func (l *Loop) trigger() {
 	l.waking.Lock()
 	defer l.waking.Unlock()
 	if l.ended.Load() { // the descriptors may be somebody else's by now
 		return
 	}
-	if err := l.poller.Trigger(queue.HighPriority, l.endTurn, nil); err != nil {
+	one := [8]byte{0: 1, 7: 1}                                                  // not 0 in either byte order
+	if _, err := unix.Write(l.bell, one[:]); err != nil && err != unix.EAGAIN { // EAGAIN: it rings already
 		l.reactor.cfg.Log.Error("loop cannot be woken", "loop", l.index, "cause", err.Error())
 	}
 }
 
 // run is the loop's goroutine.
 func (l *Loop) run() {
-	err := l.poller.Polling(l.event)
-	if !l.exit {
-		l.reactor.cfg.Log.Error("loop has ended", "loop", l.index, "cause", fmt.Sprint(err))
+	if err := l.turns(); err != nil {
+		l.reactor.cfg.Log.Error("loop has ended", "loop", l.index, "cause", err.Error())
 	}
 	l.cutAll()
 	l.waking.Lock()
@@ -177,26 +193,63 @@ func (l *Loop) run() {
 	l.waking.Unlock()
 }
 
-// event handles one ready descriptor.
-func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
-	l.turns = 0
+// turns takes turns until the loop ends. A turn handles all that is ready at
+// once, so that each connection is written to once.
+//
+// The waiting is our own: the poller of gnet does not say when it has handed
+// over the last of what was ready, and yields to other goroutines each time it
+// runs idle, which has the scheduler wake a thread to look for work. A loop
+// that is busy or wakes often yields every few milliseconds: a goroutine that
+// seems to run for ten gets interrupted, and has the runtime's monitor look
+// after it every 20 us from then on.
+func (l *Loop) turns() error {
+	ready := make([]unix.EpollEvent, 128)
+	yielded := time.Now()
+	for !l.exit {
+		wait := -1
+		if l.due {
+			wait = 0
+		}
+		n, err := unix.EpollWait(l.epoll, ready, wait)
+		if err != nil && err != unix.EINTR {
+			return fmt.Errorf("cannot wait for events: %w", err)
+		}
+		for i := range max(n, 0) {
+			l.handle(int(ready[i].Fd), ready[i].Events)
+		}
+		if l.due {
+			l.endTurn()
+		}
+		if n == len(ready) && n < 4096 {
+			ready = make([]unix.EpollEvent, 2*n)
+		}
+		if now := time.Now(); now.Sub(yielded) > yieldEvery {
+			runtime.Gosched()
+			yielded = now
+		}
+	}
+	return nil
+}
+
+// handle handles one ready descriptor.
+func (l *Loop) handle(fd int, ev uint32) {
 	switch fd {
 	case l.timer:
 		l.tick()
-		return nil
+		return
 	case l.bell:
 		var b [8]byte
 		_, _ = unix.Read(l.bell, b[:]) // there is no event without something to read
-		l.trigger()
-		return nil
+		l.due = true
+		return
 	}
 	c := l.reactor.table.at(fd)
 	if c == nil || c.owner.Load() != int32(l.index)+1 {
-		return nil
+		return
 	}
 	if c.state == stateListening {
 		l.guard(nil, func() { l.accept(c.user.(*acceptor)) })
-		return nil
+		return
 	}
 	if ev&unix.EPOLLOUT != 0 {
 		l.guard(c, func() { l.flush(c) })
@@ -206,22 +259,11 @@ func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	} else if ev&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		c.Close(errHangup)
 	}
-	return nil
 }
 
-// endTurn is what happens once all that was ready has been looked at.
-//
-// The poller runs its tasks, those that come meanwhile too, before it looks at
-// sockets again. Loops that keep each other busy would never look: after a few
-// turns the next one is asked for by a descriptor that is ready along with the
-// sockets.
-func (l *Loop) endTurn(any) error {
-	if l.turns++; l.turns > turnsInARow {
-		one := [8]byte{0: 1, 7: 1} // not 0 in either byte order
-		if _, err := unix.Write(l.bell, one[:]); err == nil {
-			return nil
-		}
-	}
+// endTurn ends a turn. What asks for another one from here on is for the next.
+func (l *Loop) endTurn() {
+	l.due = false
 	l.rung.Store(false)
 	// Connections that are on their way here wait until all that was sent to
 	// this loop before them has been handled: a client may come because
@@ -239,10 +281,6 @@ func (l *Loop) endTurn(any) error {
 	l.finishClosing()
 	l.bufs.endTurn()
 	l.wall = time.Time{}
-	if l.exit {
-		return gneterrors.ErrEngineShutdown
-	}
-	return nil
 }
 
 // guard runs f and contains its panic. c is the connection that it concerns,
@@ -332,8 +370,9 @@ func (l *Loop) readOnce(c *Conn) bool {
 }
 
 // largeRest is the size of an incomplete packet from which it is read where it
-// is kept, instead of being copied into the loop's buffer each time.
-const largeRest = readBuffer / 4
+// is kept, instead of being copied into the loop's buffer each time. That has
+// room for as much again, whatever its size.
+const largeRest = leastReadBuffer / 2
 
 // readSpace gives the buffer to read into and how much of it is filled with
 // what the connection has not handed over yet.
@@ -361,8 +400,14 @@ func (l *Loop) handOver(c *Conn, data []byte) {
 		l.enter(c, data)
 		return
 	}
+	l.keep(c, data[l.offer(c, data):])
+}
+
+// offer gives bytes to the handler and returns how many it has taken.
+func (l *Loop) offer(c *Conn, data []byte) int {
+	defer l.settle()
 	n, _ := l.handler.Data(c, data)
-	l.keep(c, data[n:])
+	return n
 }
 
 // keep keeps the bytes that are left over. They may lie in c.in already.

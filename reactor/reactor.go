@@ -44,6 +44,9 @@ type Config struct {
 	// SendTimeout closes a connection that takes nothing for this long while
 	// output is pending (default 30 s).
 	SendTimeout time.Duration
+	// ReadBuffer is the size in bytes of the buffer that a loop reads into,
+	// from 128 KiB to 1 MiB (default 256 KiB). Connections share it.
+	ReadBuffer int
 	// MaxRemaining limits the first packet of a listener's connections, 0 =
 	// the lobby's own limit of 1 MiB.
 	MaxRemaining func(*Listener) int
@@ -102,6 +105,9 @@ const (
 	defaultSend      = 30 * time.Second
 	defaultConnect   = 10 * time.Second
 
+	leastReadBuffer = 128 << 10
+	mostReadBuffer  = 1 << 20
+
 	// stopGrace is how long Stop waits for the loops once connections are cut.
 	stopGrace = 2 * time.Second
 )
@@ -120,6 +126,10 @@ func New(cfg Config) (*Reactor, error) {
 	if cfg.SendTimeout <= 0 {
 		cfg.SendTimeout = defaultSend
 	}
+	if cfg.ReadBuffer <= 0 {
+		cfg.ReadBuffer = readBuffer
+	}
+	cfg.ReadBuffer = min(max(cfg.ReadBuffer, leastReadBuffer), mostReadBuffer)
 	if cfg.ConnectTimeout == nil {
 		cfg.ConnectTimeout = func() time.Duration { return defaultConnect }
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,17 +37,17 @@ func named(id string) *codec.Connect {
 // connections waits until a client has so many connections.
 func (b *Broker) connections(t *testing.T, id string, want int) {
 	t.Helper()
-	n := -1
+	n := 0
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		n = 0
+		var sum atomic.Int32
 		b.everywhere(t.Context(), func(l *loop) {
 			for c := range l.clients.all {
 				if c.session.ID == id && c.session.Online() {
-					n = 1 + len(c.others())
+					sum.Add(int32(1 + len(c.others())))
 				}
 			}
 		})
-		if n == want {
+		if n = int(sum.Load()); n == want {
 			return
 		}
 	}

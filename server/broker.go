@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,7 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 		ConnectTimeout: func() time.Duration { return b.config.Load().ConnectTimeout },
 		HighWater:      cfg.SendBufferLimit,
 		SendTimeout:    cfg.SendTimeout,
+		ReadBuffer:     readBuffer(cfg, os.DirFS("/"), log),
 		MaxRemaining:   func(*reactor.Listener) int { return b.config.Load().MaxMessageSize },
 		NewHandler: func(rl *reactor.Loop) reactor.Handler {
 			l := newLoop(b, rl)

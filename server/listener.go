@@ -1,11 +1,14 @@
 package server
 
 import (
+	"io/fs"
+	"log/slog"
 	"time"
 
 	"vernemq/reactor"
 	"vernemq/server/config"
 	"vernemq/server/session"
+	"vernemq/tuning"
 )
 
 // listener is what a connection has of its listener.
@@ -28,6 +31,26 @@ func (li *listener) options() reactor.ListenOptions {
 		MaxConnections: c.MaxConnections, NoDelay: c.NoDelay,
 		SndBuf: c.BufferSizes[0], RcvBuf: c.BufferSizes[1], Tag: li,
 	}
+}
+
+// readBuffer is the size of a loop's read buffer: the largest third number of
+// buffer_sizes; else twice what the kernel gives a receive buffer at first,
+// which is all that one read finds before the kernel lets the buffer grow. With
+// neither known it is 0, the reactor's own. No connection has a read buffer
+// for itself, so the number is not a cost for each.
+func readBuffer(c *config.Config, root fs.FS, log *slog.Logger) int {
+	size := 0
+	for i := range c.Listeners {
+		size = max(size, c.Listeners[i].BufferSizes[2])
+	}
+	if size > 0 {
+		return size
+	}
+	m, err := tuning.ReceiveBuffer(root)
+	if err != nil {
+		log.Warn("receive buffer not known", "cause", err.Error())
+	}
+	return int(2 * min(m.Default, 1<<20))
 }
 
 // rules are those of the moment: some are settings that may change.

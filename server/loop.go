@@ -333,7 +333,7 @@ func (l *loop) handOver(t int, d delivery) {
 		l.congested |= 1 << t
 		l.metrics.Inc(metrics.InboxFull)
 	}
-	l.reactor.Ring()
+	l.reactor.EndTurn()
 }
 
 // receive takes the messages that other loops have for clients of this one.

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -17,9 +18,20 @@ func main() {
 	a := app()
 	quiet(a.Commands)
 	if err := a.Run(os.Args); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(report(err))
 	}
+}
+
+// report prints an error, unless it is only an exit code, and gives the code.
+func report(err error) int {
+	if s := err.Error(); s != "" {
+		fmt.Fprintln(os.Stderr, s)
+	}
+	var coded cli.ExitCoder
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
+	return 1
 }
 
 var (
@@ -55,6 +67,7 @@ func app() *cli.App {
 				{Name: "effective", Usage: "print every setting in force", Flags: nodeFlags, Action: effective},
 				{Name: "describe", Usage: "explain a `KEY`", ArgsUsage: "KEY", Flags: nodeFlags, Action: describe},
 			}},
+			tuningCommand(nodeFlags),
 		},
 	}
 }
@@ -70,10 +83,12 @@ func noCommand(c *cli.Context) error {
 // reasonAlone lets a bad option give its reason without the whole usage.
 func reasonAlone(_ *cli.Context, err error, _ bool) error { return err }
 
-// quiet does so for all commands.
+// quiet does so for all commands that have no way of their own.
 func quiet(commands []*cli.Command) {
 	for _, c := range commands {
-		c.OnUsageError = reasonAlone
+		if c.OnUsageError == nil {
+			c.OnUsageError = reasonAlone
+		}
 		quiet(c.Subcommands)
 	}
 }

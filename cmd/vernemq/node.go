@@ -19,7 +19,6 @@ import (
 	"vernemq/server/config"
 	"vernemq/server/daemon"
 	"vernemq/server/logging"
-	"vernemq/tuning"
 )
 
 // stopTimeout is how long a node may take to end.
@@ -115,22 +114,6 @@ func stopBroker(b *server.Broker) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	return b.Stop(ctx)
-}
-
-// judgeLimits warns of kernel limits that the configuration does not fit in.
-func judgeLimits(cfg *config.Config, log *slog.Logger) {
-	limit, err := tuning.OpenFiles()
-	if err != nil {
-		log.Warn("limits not read", "cause", err.Error())
-		return
-	}
-	total := 0
-	for _, li := range cfg.Listeners {
-		total += max(li.MaxConnections, 0)
-	}
-	if s := tuning.JudgeOpenFiles(limit, total); s != "" {
-		log.Warn(s)
-	}
 }
 
 // hello tells a newcomer what listens and how to send a first message.

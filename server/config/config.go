@@ -62,6 +62,6 @@ type Listener struct {
 	AllowedVersions       []byte
 	AllowAnonymous        bool // by its own option or the global one
 	MaxConnectionLifetime time.Duration
-	BufferSizes           [3]int // send, receive, user; 0 = the system's
+	BufferSizes           [3]int // bytes: send, receive, the loop's read buffer; 0 = the kernel's
 	NoDelay               bool
 }

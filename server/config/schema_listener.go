@@ -30,7 +30,7 @@ var listenerOptions = []listenerOption{
 	{"auth_plugins", wordList, "", mqttListeners, none, none, none, later, "Authentication plugins of this listener, in their order."},
 	{"authz_plugins", wordList, "", mqttListeners, none, none, none, later, "Authorization plugins of this listener, in their order."},
 	{"forward_connection_opts", flagType, mqttListeners, mqttListeners, none, "off", none, later, "Tells authentication plugins about the listener and the client's certificate."},
-	{"buffer_sizes", bufferSizes, "tcp ssl", "tcp ssl vmq", none, none, none, 0, "Sizes in bytes of the kernel's send and receive buffer and of the broker's own. 0 leaves one to the system."},
+	{"buffer_sizes", bufferSizes, "tcp ssl", "tcp ssl vmq", none, none, none, 0, "Sizes in bytes of the kernel's send and receive buffer of a connection and of the broker's own read buffer. 0 leaves one to the kernel, which adapts it to the traffic. The read buffer belongs to a loop, not to a connection: the largest number of all listeners counts, from 128 KiB to 1 MiB; without one it is twice the first size in tcp_rmem."},
 	{"active_n", between(1, 32767), "tcp ssl", "tcp ssl", none, none, none, ignored, "Reads of a socket per turn in VerneMQ."},
 	{"proxy_protocol", flagType, "tcp ws http", "tcp ws http", none, "off", none, later, "Expects the PROXY header before anything else."},
 	{"proxy_protocol_use_cn_as_username", flagType, "tcp ws http", "tcp ws http", none, "on", none, later, "Takes the user name from the certificate that the PROXY header tells of."},

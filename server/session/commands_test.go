@@ -121,6 +121,16 @@ func (w *world) connect(name string, a args) error {
 // join connects a client, which takes over from the connection that it may
 // have.
 func (w *world) join(name string, c *codec.Connect, assigned bool) *fakeClient {
+	l := &fakeLink{world: w, name: name, version: c.Version, lastSeen: w.clock}
+	return w.attach(name, c, assigned, func(*fakeClient) Link {
+		w.links[name] = l
+		return l
+	})
+}
+
+// attach gives a connection to a client, which is made if it is new. The
+// connection that it takes over ends before link makes the new one.
+func (w *world) attach(name string, c *codec.Connect, assigned bool, link func(*fakeClient) Link) *fakeClient {
 	cl := w.clients[name]
 	if cl != nil && cl.session.Online() {
 		cl.session.TakeOver()
@@ -132,10 +142,8 @@ func (w *world) join(name string, c *codec.Connect, assigned bool) *fakeClient {
 		w.clients[name] = cl
 		w.order = append(w.order, name)
 	}
-	l := &fakeLink{world: w, name: name, version: c.Version, lastSeen: w.clock}
-	w.links[name] = l
 	limits := w.limits
-	cl.session.Connect(l, c, assigned, &limits)
+	cl.session.Connect(link(cl), c, assigned, &limits)
 	return cl
 }
 

@@ -120,8 +120,11 @@ func (s *Session) transmit(p *queue.Publication, d *queue.Delivery) {
 		out.B = p.AppendPacket(out.B, d)
 	} else {
 		out.B = p.AppendHead(out.B, d)
-		m := p.Message().Hold()
-		s.link.AppendShared(m.Payload(), m)
+		if m := p.Kept(); m != nil {
+			s.link.AppendShared(m.Payload(), m.Hold())
+		} else {
+			s.link.AppendBorrowed(p.Payload)
+		}
 	}
 	s.count(metrics.PublishSent)
 }

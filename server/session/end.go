@@ -61,6 +61,9 @@ func (s *Session) disconnect(f codec.Frame) bool {
 	if err := codec.DecodeDisconnect(s.version, f, d); err != nil {
 		return s.fail(err)
 	}
+	if d.OnlyServer() {
+		return s.fail(errFromServer)
+	}
 	s.count(metrics.DisconnectReceived)
 	if d.HasSessionExpiry {
 		if s.expiry == 0 && d.SessionExpiry > 0 {
@@ -137,12 +140,12 @@ func (s *Session) discard() {
 	}
 }
 
-// clear ends what the session has: its will is due even if it was delayed, its
-// subscriptions go, then its messages, of which other members of shared
+// clear ends what the session has: its subscriptions go, its will is due even
+// if it was delayed, then its messages go, of which other members of shared
 // subscriptions get what is theirs now.
 func (s *Session) clear() {
+	s.host.Unsubscribe(nil) // a group's will goes to those who stay
 	s.fireWill()
-	s.host.Unsubscribe(nil)
 	var each func(queue.Entry)
 	if s.flags&sharer != 0 {
 		each = s.passOn

@@ -20,6 +20,8 @@ type Link interface {
 	// AppendShared sends data after the output so far, without a copy; ref is
 	// released once it was written.
 	AppendShared(data []byte, ref interface{ Release() })
+	// AppendBorrowed does so with data of the read buffer.
+	AppendBorrowed(data []byte)
 	// Full tells that so much waits to be sent that nothing more should be
 	// taken from the queue. The session's Writable is called when it may go on.
 	Full() bool
@@ -262,6 +264,7 @@ var (
 	errSecondConnect = &codec.Error{Code: codec.ProtocolError, Text: "second CONNECT on a connection"}
 	errAuth          = &codec.Error{Code: codec.ProtocolError, Text: "AUTH without an authentication method"}
 	errDirection     = &codec.Error{Code: codec.ProtocolError, Text: "packet that only a server may send"}
+	errFromServer    = &codec.Error{Code: codec.ProtocolError, Text: "DISCONNECT that only a server may send"}
 	errDepth         = &codec.Error{Code: codec.TopicNameInvalid, Text: "topic has too many levels"}
 	errFilterDepth   = &codec.Error{Code: codec.TopicFilterInvalid, Text: "topic filter has too many levels"}
 	errSubscription  = &codec.Error{Code: codec.ProtocolError, Text: "Subscription Identifier in a client's PUBLISH"}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
 
 	"github.com/valyala/bytebufferpool"
 
@@ -49,7 +48,7 @@ func (w *world) say(format string, a ...any) { w.said = append(w.said, fmt.Sprin
 
 // check holds what must be true of every world at its end: each message that
 // came to a queue left it in exactly one way or is still there.
-func (w *world) check(t *testing.T, line int) {
+func (w *world) check(t interface{ Errorf(string, ...any) }, line int) {
 	w.metrics.Publish()
 	count := map[string]int{}
 	for _, v := range metrics.Sum([]*metrics.Set{&w.metrics}) {
@@ -248,6 +247,8 @@ func (l *fakeLink) AppendShared(data []byte, ref interface{ Release() }) {
 	l.out.B = append(l.out.B, data...)
 	ref.Release()
 }
+
+func (l *fakeLink) AppendBorrowed(data []byte) { l.out.B = append(l.out.B, data...) }
 
 func (l *fakeLink) Finish(cause error) {
 	l.finished = true
