@@ -59,11 +59,12 @@ type Calibration struct {
 	Quick        bool       `json:"quick,omitempty"`
 	Base         Constant   `json:"base"`       // broker without connections, fresh
 	Traffic      Constant   `json:"traffic"`    // more, once messages have passed
-	Connection   Constant   `json:"connection"` // idle, in the broker
+	Intercept    Constant   `json:"intercept"`  // of the line through idle connections
+	Connection   Constant   `json:"connection"` // idle, in the broker: slope of that line
 	Subscription Constant   `json:"subscription"`
-	Queued       Constant   `json:"queued"` // message that waits
-	Kernel       Constant   `json:"kernel"` // of a connection, one end
-	KernelBase   Constant   `json:"kernel_base"`
+	Queued       Constant   `json:"queued"`      // message that waits
+	Kernel       Constant   `json:"kernel"`      // of a connection, one end
+	KernelBase   Constant   `json:"kernel_base"` // of the whole machine
 	KernelSource string     `json:"kernel_source"`
 	Connect      Constant   `json:"connect"`
 	Payload      Constant   `json:"payload"` // of each KiB in and each KiB out
@@ -93,7 +94,8 @@ const (
 
 func (c *Calibration) constants() []named {
 	all := []named{
-		{"base", bytesUnit, true, &c.Base}, {"traffic", bytesUnit, true, &c.Traffic}, {"connection", bytesUnit, true, &c.Connection},
+		{"base", bytesUnit, true, &c.Base}, {"traffic", bytesUnit, true, &c.Traffic},
+		{"intercept", bytesUnit, true, &c.Intercept}, {"connection", bytesUnit, true, &c.Connection},
 		{"subscription", bytesUnit, false, &c.Subscription}, {"queued", bytesUnit, false, &c.Queued},
 		{"kernel", bytesUnit, true, &c.Kernel}, {"kernel_base", bytesUnit, false, &c.KernelBase}, {"connect", microsUnit, true, &c.Connect},
 		{"payload", microsUnit + " per KiB", true, &c.Payload},

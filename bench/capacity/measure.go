@@ -26,7 +26,8 @@ type calibrator struct {
 	Options
 	*Calibration
 	connects []float64 // µs of CPU for each connection
-	most     int64     // the largest resident memory under messages
+	rested   float64   // resident memory with all connections of the memory steps
+	most     int64     // the largest one under messages
 }
 
 // Calibrate measures the constants with loads that are bounded in count and
@@ -46,14 +47,14 @@ func Calibrate(ctx context.Context, o Options) (*Calibration, error) {
 		return nil, err
 	}
 	c.Base = Constant{float64(base), bytesUnit, 1, 0}
-	for _, step := range []func(context.Context) error{c.messages, c.connections, c.queue} {
+	for _, step := range []func(context.Context) error{c.connections, c.messages, c.queue} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("cannot calibrate: %w", err)
 		}
 	}
 	value, spread := mean(c.connects)
 	c.Connect = Constant{value, microsUnit, len(c.connects), spread}
-	c.Traffic = Constant{max(float64(c.most-base)-c.Connection.Value*1000, 0), bytesUnit, 1, 0}
+	c.Traffic = Constant{max(float64(c.most)-c.rested, 0), bytesUnit, len(c.Points), 0}
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("cannot use what was measured: %w", err)
 	}
@@ -100,85 +101,6 @@ func (c *calibrator) load(scenario string) bench.Load {
 	l.Addr, l.PID, l.ConnectRate, l.Workers = c.Addr, c.PID, 0, 1
 	l.DefaultWindow()
 	return l
-}
-
-// memoryPoint is what connections cost at a count.
-type memoryPoint struct{ n, rss, kernel float64 }
-
-// connections measures the memory of connections: idle ones in steps, and on
-// top of them subscribers in steps. All stay until the last is measured.
-func (c *calibrator) connections(ctx context.Context) error {
-	idle, subscribers := []int{1500, 1500, 1500, 1500}, []int{1500, 1500, 1500}
-	if c.Options.Quick {
-		idle, subscribers = []int{1500, 1500, 1500}, []int{1500, 1500}
-	}
-	read, source := kernelReader()
-	c.KernelSource = source
-	var points []memoryPoint
-	look := func(n float64) error {
-		time.Sleep(700 * time.Millisecond) // the kernel frees, the broker collects
-		rss, err := bench.Memory(c.PID)
-		if err != nil {
-			return err
-		}
-		kernel, err := read()
-		points = append(points, memoryPoint{n, float64(rss), kernel})
-		return err
-	}
-	if err := look(0); err != nil {
-		return err
-	}
-	var add func(i, n int) error
-	add = func(i, n int) error {
-		if i == len(idle)+len(subscribers) {
-			return nil
-		}
-		l, more := c.load("hold"), 0
-		if i < len(idle) {
-			more = idle[i]
-			l.Clients = more
-		} else {
-			more = subscribers[i-len(idle)]
-			l = c.load("pairs")
-			l.Publishers, l.Subscribers = more, more
-		}
-		c.Progress(fmt.Sprintf("memory of %d connections", n+more))
-		got, err := bench.Stay(ctx, l, func() error {
-			if err := look(float64(n + more)); err != nil {
-				return err
-			}
-			return add(i+1, n+more)
-		})
-		if err == nil && i < len(idle) {
-			c.connects = append(c.connects, got.CPU)
-		}
-		return err
-	}
-	if err := add(0, 0); err != nil {
-		return err
-	}
-	c.memory(points, len(idle))
-	return nil
-}
-
-// memory fits the lines. Both ends of a connection are on this machine: half of
-// what the kernel takes is the broker's.
-func (c *calibrator) memory(points []memoryPoint, idle int) {
-	line := func(ps []memoryPoint, y func(memoryPoint) float64) (float64, float64, float64) {
-		var xs, ys []float64
-		for _, p := range ps {
-			xs, ys = append(xs, p.n), append(ys, y(p))
-		}
-		return Line(xs, ys)
-	}
-	rss := func(p memoryPoint) float64 { return p.rss }
-	each, _, spread := line(points[:idle+1], rss)
-	c.Connection = Constant{max(each, 0), bytesUnit, idle + 1, spread}
-	both, _, more := line(points[idle:], rss)
-	c.Subscription = Constant{max(both-each, 0), bytesUnit, len(points) - idle, math.Hypot(spread, more)}
-	kernel, start, spread := line(points, func(p memoryPoint) float64 { return p.kernel / 2 })
-	c.Kernel = Constant{max(kernel, 0), bytesUnit, len(points), spread}
-	c.KernelBase = Constant{max(start, 0), bytesUnit, len(points), 0}
 }
 
 // queue measures messages that wait for sessions that are away, at two

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,15 +121,23 @@ func (c *calibrator) costs() {
 	}
 }
 
+// base tells that the point shows the latency of a broker with little to do.
+func (p *Point) base() bool { return p.Shape == "pairs" && p.Size == smallSize && p.In < lowRate*1.5 }
+
 // latency takes the base from the pairs at the low rate and fits the growth
-// over u/(1-u).
+// over u/(1-u). Runs that other work held up count only when all were.
 func (c *calibrator) latency() {
 	var low50, low99, x, p50, p99 []float64
-	for _, p := range c.Points {
+	held := func(p Point) bool { return p.Lag > disturbed }
+	all := slices.DeleteFunc(slices.Clone(c.Points), held)
+	if !slices.ContainsFunc(all, func(p Point) bool { return p.base() }) {
+		all = c.Points
+	}
+	for _, p := range all {
 		if p.Shape != "pairs" || p.Size != smallSize {
 			continue
 		}
-		if p.In < lowRate*1.5 {
+		if p.base() {
 			low50, low99 = append(low50, p.P50), append(low99, p.P99)
 		}
 		u := min(p.CPU/1e6, 0.95)
