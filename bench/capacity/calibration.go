@@ -72,6 +72,7 @@ type Calibration struct {
 	Latency      Latencies  `json:"latency"`
 	Points       []Point    `json:"points"`
 	builtin      bool
+	file         string
 }
 
 // Builtin tells that the constants are those of the program.
@@ -139,6 +140,7 @@ func Read(file string) (*Calibration, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the calibration %s: %w", file, err)
 	}
+	c.file = file
 	return c, nil
 }
 

@@ -72,7 +72,7 @@ func (c *Calibration) where() string {
 		s += " (quick)"
 	}
 	if c.builtin {
-		s = "built in, not of this machine: " + s
+		return "built in, not of this machine: " + s
 	}
-	return s
+	return c.file + ": " + s
 }

@@ -42,8 +42,11 @@ func (e *Estimate) Print(w io.Writer, explain bool) {
 			continue
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Name, number(f.Value), f.Unit)
-		if explain {
-			fmt.Fprintf(w, "  = %s\n", f.How)
+	}
+	if explain {
+		fmt.Fprintln(w, "\nARITHMETIC")
+		for _, f := range e.Figures {
+			fmt.Fprintf(w, "%s: %s\n", f.Name, f.How)
 		}
 	}
 	fmt.Fprintln(w, "\nON THIS HOST\tNEEDED\tTHERE\tUSED")

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -27,7 +29,7 @@ func planCommand() *cli.Command {
 			&cli.Int64Flag{Name: "keep-alive", Value: 60, Usage: "`SECONDS` between the pings of a client (0: none)"},
 			&cli.Float64Flag{Name: "link", Value: 1e9, Usage: "network of the host in `BITS` per second"},
 			&cli.BoolFlag{Name: "tls", Usage: "plan for TLS listeners, which are not built yet"},
-			&cli.StringFlag{Name: "calibration", Usage: "constants of vmq-bench calibrate in `FILE` (without it: built-in ones)"},
+			&cli.StringFlag{Name: "calibration", Usage: "constants of vmq-bench calibrate in `FILE` (without it: "+capacity.DefaultFile+" here, or built-in ones)"},
 			&cli.BoolFlag{Name: "explain", Usage: "show the arithmetic"},
 			&cli.BoolFlag{Name: "json", Usage: "write JSON"},
 		},
@@ -49,12 +51,9 @@ func plan(c *cli.Context) error {
 	if c.IsSet("rate") && d.Rate <= 0 {
 		return fmt.Errorf("cannot plan for rate %v: more than 0; leave --rate out for idle clients", d.Rate)
 	}
-	k := capacity.Builtin()
-	if f := c.String("calibration"); f != "" {
-		var err error
-		if k, err = capacity.Read(f); err != nil {
-			return err
-		}
+	k, err := constants(c.String("calibration"))
+	if err != nil {
+		return err
 	}
 	host, err := tuning.ThisHost()
 	if err != nil {
@@ -72,4 +71,16 @@ func plan(c *cli.Context) error {
 	t := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	e.Print(t, c.Bool("explain"))
 	return t.Flush()
+}
+
+// constants are those of a file, of the file that calibrate leaves in this
+// directory, or built in.
+func constants(file string) (*capacity.Calibration, error) {
+	if file == "" {
+		if _, err := os.Stat(capacity.DefaultFile); errors.Is(err, fs.ErrNotExist) {
+			return capacity.Builtin(), nil
+		}
+		file = capacity.DefaultFile
+	}
+	return capacity.Read(file)
 }
