@@ -58,7 +58,6 @@ type Calibration struct {
 	Processor    string     `json:"processor"`
 	Quick        bool       `json:"quick,omitempty"`
 	Base         Constant   `json:"base"`       // broker without connections, fresh
-	Traffic      Constant   `json:"traffic"`    // more, once messages have passed
 	Intercept    Constant   `json:"intercept"`  // of the line through idle connections
 	Connection   Constant   `json:"connection"` // idle, in the broker: slope of that line
 	Subscription Constant   `json:"subscription"`
@@ -95,7 +94,7 @@ const (
 
 func (c *Calibration) constants() []named {
 	all := []named{
-		{"base", bytesUnit, true, &c.Base}, {"traffic", bytesUnit, true, &c.Traffic},
+		{"base", bytesUnit, true, &c.Base},
 		{"intercept", bytesUnit, true, &c.Intercept}, {"connection", bytesUnit, true, &c.Connection},
 		{"subscription", bytesUnit, false, &c.Subscription}, {"queued", bytesUnit, false, &c.Queued},
 		{"kernel", bytesUnit, true, &c.Kernel}, {"kernel_base", bytesUnit, false, &c.KernelBase}, {"connect", microsUnit, true, &c.Connect},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +25,6 @@ type calibrator struct {
 	Options
 	*Calibration
 	connects []float64 // µs of CPU for each connection
-	rested   float64   // resident memory with all connections of the memory steps
-	most     int64     // the largest one under messages
 }
 
 // Calibrate measures the constants with loads that are bounded in count and
@@ -54,7 +51,6 @@ func Calibrate(ctx context.Context, o Options) (*Calibration, error) {
 	}
 	value, spread := mean(c.connects)
 	c.Connect = Constant{value, microsUnit, len(c.connects), spread}
-	c.Traffic = Constant{max(float64(c.most)-c.rested, 0), bytesUnit, len(c.Points), 0}
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("cannot use what was measured: %w", err)
 	}
@@ -84,11 +80,6 @@ func mean(x []float64) (value, spread float64) {
 		spread += (v - value) * (v - value)
 	}
 	return value, math.Sqrt(spread / float64(len(x)*(len(x)-1)))
-}
-
-func median(x []float64) float64 {
-	s := slices.Sorted(slices.Values(x))
-	return s[len(s)/2]
 }
 
 // load is a scenario with the addresses of this calibration.

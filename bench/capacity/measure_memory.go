@@ -106,5 +106,4 @@ func (c *calibrator) memory(points []memoryPoint, idle int) {
 	kernel := func(p memoryPoint) (float64, float64) { return p.connections, p.kernel / 2 }
 	c.Kernel, start = line(points[:idle+1], kernel)
 	c.KernelBase = Constant{2 * start, bytesUnit, idle + 1, 0}
-	c.rested = points[len(points)-1].rss
 }

@@ -30,6 +30,9 @@ func (c *Calibration) Print(w io.Writer) {
 			}
 		}
 		fmt.Fprintf(w, "fit: %d of %d runs of messages are more than 20 %% off; in %d the generator was held up by other work\n", far, n, late)
+		if late > n/4 {
+			fmt.Fprintln(w, "warning: the machine was busy with other work; calibrate again on a quiet one")
+		}
 	}
 }
 
