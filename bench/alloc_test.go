@@ -58,8 +58,8 @@ func turnOf(t testing.TB, w *worker, pub, sub int, qos byte, buf []byte) {
 		t.Fatal(err)
 	}
 	if qos == 1 {
-		ack := [4]byte{byte(codec.PUBACK) << 4, 2, byte(p.id >> 8), byte(p.id)}
-		if _, err := unix.Write(pub, ack[:]); err != nil {
+		ack := codec.AppendAck(buf[:0], codec.V311, codec.PUBACK, p.id, codec.Success, "")
+		if _, err := unix.Write(pub, ack); err != nil {
 			t.Fatal(err)
 		}
 	}

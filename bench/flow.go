@@ -127,6 +127,9 @@ func (r *runner) wind(ctx context.Context, m *Messages, before counters) error {
 		})
 	}
 	m.Latency = latencyOf(&r.latency)
+	if t := &r.total; r.load.QoS > 0 {
+		m.Unacked = max(t.Sent-before.Sent-(t.Acked-before.Acked), 0)
+	}
 	missErr := r.settle(m)
 	m.Lost, r.missed = m.Lost-r.missed, m.Lost // of earlier steps
 	t := &r.total
@@ -203,6 +206,7 @@ func (m *Messages) faults(qos byte) (fs []string) {
 	add(m.Late, "%d messages came out of order")
 	add(m.Foreign, "%d messages came that were not for their receiver")
 	add(m.Refused, "%d messages were refused")
+	add(m.Unacked, "%d messages were not acknowledged")
 	add(m.Unsent, "%d messages were due and could not be sent: the broker took them too slowly")
 	if m.Sent == 0 {
 		fs = append(fs, "no message was sent")

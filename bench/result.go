@@ -73,7 +73,8 @@ type Messages struct {
 	Late       int64   `json:"out_of_order"`
 	Foreign    int64   `json:"foreign"`
 	Refused    int64   `json:"refused"`
-	Unsent     int64   `json:"unsent"` // due, but the broker took them too slowly
+	Unacked    int64   `json:"unacknowledged"` // QoS 1 and 2: sent, and the broker did not answer
+	Unsent     int64   `json:"unsent"`         // due, but the broker took them too slowly
 	Slow       int64   `json:"slow_delivered,omitempty"`
 	SlowLost   int64   `json:"slow_lost,omitempty"`
 }

@@ -64,6 +64,9 @@ func Execute(ctx context.Context, l Load, o Options) *Run {
 	if err != nil {
 		r.failf("%v", err)
 	}
+	if r.sampler.ended {
+		r.failf("process %d ended in mid-run", r.load.PID)
+	}
 	return r.run
 }
 
@@ -224,10 +227,14 @@ func (r *runner) sample() error {
 	return nil
 }
 
-// sampler reads what the broker uses; without its process id, nothing.
+// sampler reads what the broker uses; without its process id, nothing. When the
+// process ends in mid-run its last figures stay: the connections will tell.
 type sampler struct {
-	pid process
-	max int64
+	pid   process
+	max   int64
+	last  usage
+	known bool // there was such a process
+	ended bool
 }
 
 func (s *sampler) read() (u usage, err error) {
@@ -235,6 +242,10 @@ func (s *sampler) read() (u usage, err error) {
 		return u, nil
 	}
 	u, err = s.pid.usage()
-	s.max = max(s.max, u.memory)
+	if err != nil && s.known {
+		s.ended = true
+		return s.last, nil
+	}
+	s.last, s.known, s.max = u, err == nil, max(s.max, u.memory)
 	return u, err
 }

@@ -186,7 +186,7 @@ func stepChart(run *bench.Run) *chart {
 	p50 := linePlot{name: "p50", class: "a"}
 	p99 := linePlot{name: "p99", class: "b"}
 	for i, s := range run.Steps {
-		if i > 0 && s.Offered == run.Steps[i-1].Offered { // tried again: that is the one that counts
+		if i > 0 && s.Offered == run.Steps[i-1].Offered { // tried again: the last one counts
 			p50.points, p99.points = p50.points[:len(p50.points)-1], p99.points[:len(p99.points)-1]
 		}
 		p50.points = append(p50.points, [2]float64{s.Offered, s.Latency.P50})

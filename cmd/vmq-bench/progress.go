@@ -41,6 +41,9 @@ func (p *progress) show(s bench.Sample) {
 	}
 	line := p.run + line(s)
 	if p.terminal {
+		if w, err := unix.IoctlGetWinsize(int(p.to.Fd()), unix.TIOCGWINSZ); err == nil && w.Col > 0 && len(line) >= int(w.Col) {
+			line = line[:w.Col-1] // a line that wraps cannot be written anew
+		}
 		fmt.Fprintf(p.to, "\r\x1b[K%s", line)
 		return
 	}
