@@ -28,7 +28,8 @@ const (
 	// machine's other work: messages bunch, which makes them cheap. It is tried
 	// once more, and so is one that fails.
 	disturbed = 10.0 // ms
-	retries   = 6    // in all
+	retries   = 12   // in all
+	enough    = 6    // undisturbed runs of a QoS for a fit without the others
 )
 
 // shots are the runs. Rates are far enough apart to tell what a message costs
@@ -98,6 +99,9 @@ func (c *calibrator) shoot(ctx context.Context, s shot) (p Point, err error) {
 		CPU: m.CPU * float64(m.Delivered) / m.Seconds, P50: m.Latency.P50, P99: m.Latency.P99, Lag: run.Generator.Lag}, nil
 }
 
+// held tells that other work of the machine held the generator up.
+func held(p Point) bool { return p.Lag > disturbed }
+
 // costs fits the points of each QoS. QoS 0 has the large payloads.
 func (c *calibrator) costs() {
 	payload := -1.0
@@ -107,6 +111,9 @@ func (c *calibrator) costs() {
 			if int(p.QoS) == qos {
 				ps = append(ps, p)
 			}
+		}
+		if calm := slices.DeleteFunc(slices.Clone(ps), held); len(calm) >= enough {
+			ps = calm
 		}
 		k, perKiB := fitSpread(ps, payload)
 		c.QoS[qos] = k
@@ -127,7 +134,6 @@ func (p *Point) base() bool { return p.Shape == "pairs" && p.Size == smallSize &
 // over u/(1-u). Runs that other work held up count only when all were.
 func (c *calibrator) latency() {
 	var low50, low99, x, p50, p99 []float64
-	held := func(p Point) bool { return p.Lag > disturbed }
 	all := slices.DeleteFunc(slices.Clone(c.Points), held)
 	if !slices.ContainsFunc(all, func(p Point) bool { return p.base() }) {
 		all = c.Points

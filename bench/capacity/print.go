@@ -25,7 +25,7 @@ func (c *Calibration) Print(w io.Writer) {
 			if math.Abs(p.Predicted/p.CPU-1) > 0.2 {
 				far++
 			}
-			if p.Lag > disturbed {
+			if held(p) {
 				late++
 			}
 		}

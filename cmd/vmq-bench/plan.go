@@ -29,7 +29,7 @@ func planCommand() *cli.Command {
 			&cli.Int64Flag{Name: "keep-alive", Value: 60, Usage: "`SECONDS` between the pings of a client (0: none)"},
 			&cli.Float64Flag{Name: "link", Value: 1e9, Usage: "network of the host in `BITS` per second"},
 			&cli.BoolFlag{Name: "tls", Usage: "plan for TLS listeners, which are not built yet"},
-			&cli.StringFlag{Name: "calibration", Usage: "constants of vmq-bench calibrate in `FILE` (without it: "+capacity.DefaultFile+" here, or built-in ones)"},
+			&cli.StringFlag{Name: "calibration", Usage: "constants of vmq-bench calibrate in `FILE` (without it: " + capacity.DefaultFile + " here, or built-in ones)"},
 			&cli.BoolFlag{Name: "explain", Usage: "show the arithmetic"},
 			&cli.BoolFlag{Name: "json", Usage: "write JSON"},
 		},
