@@ -8,7 +8,7 @@ FUZZTIME ?= 10m
 SHORT    ?= 4s
 COMMANDS := $(notdir $(wildcard cmd/*))
 
-.PHONY: build run test race fuzz fuzz-short bench compare lint fmt package clean help tools
+.PHONY: build run test race fuzz fuzz-short bench compare plan-check lint fmt package clean help tools
 
 build: ## build the commands into bin/
 	@mkdir -p bin
@@ -34,6 +34,9 @@ bench: ## benchmarks of the hot paths, with allocations
 
 compare: build ## measure this broker beside Debian's mosquitto (some minutes)
 	@scripts/compare
+
+plan-check: build ## hold vmq-bench plan to real runs on this machine (some minutes)
+	@scripts/plan-check
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt needed:"; echo "$$out"; exit 1; }

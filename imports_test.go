@@ -30,9 +30,9 @@ var allowed = map[string][]string{
 	"server/metrics": {},
 	// of tests only
 	"server/mqttmodel": {"codec", "pgregory.net/rapid"},
-	"bench":            {"bench", "codec", "*"},
+	"bench":            {"bench", "codec", "tuning", "*"},
 	"cmd":              {"server", "queue", "tuning", "*"},
-	"cmd/vmq-bench":    {"bench", "*"},
+	"cmd/vmq-bench":    {"bench", "tuning", "*"},
 }
 
 const module = "vernemq/"

@@ -157,6 +157,9 @@ func (p Plan) bufferBytes(h *Host) int64 {
 		part(p.Connections, stalledPart)*size(send.Max)
 }
 
+// Buffers is the data in the kernel's TCP buffers in bytes. See bufferBytes.
+func (p Plan) Buffers(h *Host) int64 { return p.bufferBytes(h) }
+
 // Memory is what the plan needs in bytes: idle connections and their data.
 func (p Plan) Memory(h *Host) int64 { return p.idleMemory() + p.bufferBytes(h) }
 

@@ -33,6 +33,6 @@ func app() *cli.App {
 		HideVersion:     true,
 		HideHelpCommand: true,
 		ExitErrHandler:  func(*cli.Context, error) {},
-		Commands:        []*cli.Command{runCommand(), compareCommand(), agentCommand()},
+		Commands:        []*cli.Command{runCommand(), compareCommand(), agentCommand(), calibrateCommand(), planCommand()},
 	}
 }
