@@ -30,7 +30,7 @@ fuzz-short: ## every fuzzer for SHORT (4s) each
 	@FUZZTIME=$(SHORT) scripts/fuzz
 
 bench: ## benchmarks of the hot paths, with allocations
-	$(GO) test -run '^$$' -bench . -benchmem ./codec ./trie ./queue/... ./reactor/... ./server ./server/session
+	$(GO) test -run '^$$' -bench . -benchmem ./codec ./trie ./queue/... ./reactor/... ./server ./server/session ./server/plugin/...
 
 compare: build ## measure this broker beside Debian's mosquitto (some minutes)
 	@scripts/compare

@@ -1,0 +1,113 @@
+package acl
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// alive returns the bytes of live heap.
+func alive() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+// globalRules is a file of n rules for everybody, each with a topic of its own.
+func globalRules(n int) []byte {
+	text := make([]byte, 0, 40*n)
+	for i := range n {
+		text = fmt.Appendf(text, "topic write devices/%07d/status\n", i)
+	}
+	return text
+}
+
+// userRules is a file of n users with one rule each.
+func userRules(n int) []byte {
+	text := make([]byte, 0, 60*n)
+	for i := range n {
+		text = fmt.Appendf(text, "user device-%07d\ntopic devices/%07d/#\n", i, i)
+	}
+	return text
+}
+
+// TestMemory holds a rule for everybody to 120 B (two nodes), a user with a rule
+// to 160 B (four nodes).
+func TestMemory(t *testing.T) {
+	const n = 1 << 16
+	for _, tt := range []struct {
+		name   string
+		text   []byte
+		budget float64
+	}{{"rule", globalRules(n), 120}, {"user", userRules(n), 160}} {
+		before := alive()
+		table := mustParse(t, string(tt.text))
+		size := float64(alive()-before) / n
+		t.Logf("%.0f B per %s", size, tt.name)
+		if size > tt.budget {
+			t.Errorf("%.0f B per %s, the budget is %.0f", size, tt.name, tt.budget)
+		}
+		runtime.KeepAlive(table)
+	}
+}
+
+func BenchmarkLoadMillion(b *testing.B) {
+	const n = 1_000_000
+	for name, text := range map[string][]byte{"rules": globalRules(n), "users": userRules(n)} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				before := alive()
+				start := time.Now()
+				table, err := Parse("f", text)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(time.Since(start).Seconds(), "s/load")
+				b.ReportMetric(float64(alive()-before)/n, "B/each")
+				runtime.KeepAlive(table)
+			}
+		})
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	const million = 1_000_000
+	patterns := []byte("pattern devices/%u/#\npattern write status/%c/%m\n")
+	for _, tt := range []struct {
+		name string
+		n    int
+		text []byte
+	}{
+		{"1 rule", 1, globalRules(1)},
+		{"1 user", 1, userRules(1)},
+		{"2 patterns", 1, bytes.ReplaceAll(patterns, []byte("%u"), []byte("0000000"))},
+		{"1000000 rules", million, append(globalRules(million), patterns...)},
+		{"1000000 users", million, append(userRules(million), patterns...)},
+	} {
+		table := mustParse(b, string(tt.text))
+		topics, names := make([][]byte, tt.n), make([]string, tt.n)
+		for i := range topics {
+			topics[i] = fmt.Appendf(nil, "devices/%07d/status", i)
+			names[i] = fmt.Sprintf("device-%07d", i)
+		}
+		other := []byte("elsewhere/0000001/status")
+		run := func(name string, access Access, topic func(i int) []byte, may bool) {
+			b.Run(tt.name+"/"+name, func(b *testing.B) {
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					i := i * 7919 % tt.n
+					if table.Check(names[i], names[i], "", topic(i), access) != may {
+						b.Fatal("wrong")
+					}
+				}
+			})
+		}
+		run("granted", Publish, func(i int) []byte { return topics[i] }, true)
+		run("refused", Publish, func(int) []byte { return other }, false)
+	}
+}

@@ -1,0 +1,88 @@
+package passwd
+
+import (
+	"context"
+	"time"
+
+	"vernemq/server/plugin/reload"
+)
+
+// Options of a File. What is zero has a default; a negative CacheSize is none.
+type Options struct {
+	CacheSize int           // passwords that are remembered to be right; 65,536
+	CacheAge  time.Duration // how long they are; ten minutes
+	now       func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.CacheSize == 0 {
+		o.CacheSize = 65536
+	}
+	if o.CacheAge <= 0 {
+		o.CacheAge = 10 * time.Minute
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	return o
+}
+
+// File is a password file and the table made of it. Any goroutine may check
+// while another reloads.
+type File struct{ file *reload.File[loaded] }
+
+// loaded is a table with what was found right by it. They come and go together,
+// so that nothing outlives the line that it rests on.
+type loaded struct {
+	*Table
+	cache *cache
+}
+
+// Open makes a File without users. Reload or Run fill it.
+func Open(path string, o Options) *File {
+	o = o.withDefaults()
+	with := func(t *Table) *loaded { return &loaded{t, newCache(max(o.CacheSize, 0), o.CacheAge, o.now)} }
+	empty, _ := Parse(path, nil)
+	return &File{reload.New(path, with(empty), func(path string, text []byte) (*loaded, error) {
+		t, err := Parse(path, text)
+		if err != nil {
+			return nil, err
+		}
+		return with(t), nil
+	})}
+}
+
+// Reload reads the file if it has changed, and tells whether a new table is in
+// force. After an error the old one stays.
+func (f *File) Reload() (changed bool, err error) { return f.file.Reload() }
+
+// Run reloads again and again until ctx ends. It reports nil when a new table is
+// in force, and each error once for as long as it lasts.
+func (f *File) Run(ctx context.Context, every time.Duration, report func(error)) {
+	f.file.Run(ctx, every, report)
+}
+
+// Len is the number of users.
+func (f *File) Len() int { return f.file.Get().Len() }
+
+// Check compares a password with that of a user, as Table.Check does. A right
+// password is remembered for a while if its hash is dear.
+func (f *File) Check(user string, password []byte) Result {
+	l := f.file.Get()
+	if l.users == 0 {
+		return Unknown
+	}
+	e, known := l.find(user)
+	if e.kind == vmq { // as cheap as the key of the cache
+		return result(known, verify(e.kind, e.stored, password))
+	}
+	k := l.cache.key(user, password)
+	if l.cache.has(k) {
+		return Right
+	}
+	r := result(known, verify(e.kind, e.stored, password))
+	if r == Right {
+		l.cache.add(k)
+	}
+	return r
+}
