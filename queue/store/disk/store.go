@@ -190,14 +190,7 @@ func (s *Store) Checkpoint(dir string) error {
 	if err := s.fail.disk(); err != nil {
 		return fmt.Errorf("cannot write checkpoint %s: %w", dir, err)
 	}
-	result := make(chan error, 1)
-	go func() { result <- s.db.Checkpoint(dir, pebble.WithFlushedWAL()) }()
-	var err error
-	select {
-	case err = <-result:
-	case <-s.fail.closed:
-		err = s.fail.disk() // it may never come back
-	}
+	err := s.guarded(func() error { return s.db.Checkpoint(dir, pebble.WithFlushedWAL()) })
 	if err != nil {
 		return fmt.Errorf("cannot write checkpoint %s: %w", dir, err)
 	}
@@ -220,11 +213,43 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.running.Wait()
 	close(s.toApply)
+	var err error
+	if s.fail.any() == nil { // tables are read faster than a log, and damage in them is found
+		err = s.guarded(s.db.Flush)
+	}
 	s.guard.serving.Store(false)
-	if err := errors.Join(s.closePebble(), s.guard.Close()); err != nil {
+	if err = errors.Join(err, s.closePebble(), s.guard.Close()); err != nil {
 		return fmt.Errorf("cannot close store %s: %w", s.opts.Dir, err)
 	}
 	return nil
+}
+
+// guarded calls Pebble where it writes. When the disk fails, Pebble may never
+// come back: it waits for a flush that does not succeed, or hangs in guardFS.
+func (s *Store) guarded(write func() error) error {
+	result := make(chan error, 1)
+	go func() { result <- write() }()
+	return s.await(result)
+}
+
+func (s *Store) await(result <-chan error) error {
+	select {
+	case err := <-result:
+		return err
+	case <-s.fail.closed:
+	}
+	for range 100 {
+		select {
+		case <-result:
+			return s.fail.disk()
+		case <-time.After(10 * time.Millisecond):
+		}
+		if s.guard.hung.Load() {
+			break
+		}
+	}
+	s.guard.hung.Store(true)
+	return s.fail.disk()
 }
 
 func (s *Store) closePebble() (err error) {
@@ -240,8 +265,5 @@ func (s *Store) closePebble() (err error) {
 	if s.db == nil {
 		return nil
 	}
-	if s.fail.any() == nil { // tables are read faster than a log, and all of them checked
-		err = s.db.Flush()
-	}
-	return errors.Join(err, s.db.Close())
+	return s.db.Close()
 }

@@ -165,31 +165,14 @@ func (s *Store) writeGroup(batches []*Batch) error {
 	return s.apply(g.w)
 }
 
-// apply has a Pebble batch applied. When the disk fails, Pebble may never come
-// back: it waits for a flush that does not succeed. So it runs elsewhere.
+// apply has a Pebble batch applied, elsewhere, because that may not end.
 func (s *Store) apply(w *pebble.Batch) error {
 	if w.Empty() {
 		return w.Close()
 	}
 	s.figures.wrote(w)
 	s.toApply <- w
-	select {
-	case err := <-s.applied:
-		return err
-	case <-s.fail.closed:
-	}
-	for range 100 {
-		select {
-		case <-s.applied:
-			return s.fail.disk()
-		case <-time.After(10 * time.Millisecond):
-		}
-		if s.guard.hung.Load() {
-			break
-		}
-	}
-	s.guard.hung.Store(true)
-	return s.fail.disk()
+	return s.await(s.applied)
 }
 
 func (s *Store) applyAll() {
