@@ -1,0 +1,181 @@
+package disk
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"vernemq/queue/store"
+)
+
+// A queue that is being deleted, up to and with a sequence:
+//
+//	'd' P  | version 1 | sequence 8 |
+//
+// The record is written with the deletion of the session, in one batch. From
+// then on no reader sees those entries; the writer removes them in pieces, and
+// the record with the last one. Open takes up what is left.
+type doomed struct {
+	client store.Client
+	limit  uint64
+	from   uint64 // entries before this one are gone already
+	wait   bool   // not in the next group: that deletes the client again
+}
+
+func parseDoomed(b []byte) (uint64, error) {
+	if err := head("deletion", b, 1, 0); err != nil {
+		return 0, err
+	}
+	n, err := number(b[1:])
+	if err != nil {
+		return 0, fmt.Errorf("deletion: %w", err)
+	}
+	return n, nil
+}
+
+// limitOf is the sequence up to which a client's entries are deleted.
+func limitOf(r pebble.Reader, c store.Client) (uint64, error) {
+	b, err := getFrom(r, appendPrefix(nil, kindDoomed, c))
+	if err != nil || b == nil {
+		return 0, err
+	}
+	return parseDoomed(b)
+}
+
+func (s *Store) findDoomed() error {
+	return s.scan([]byte{kindDoomed}, func(key, value []byte) error {
+		c, rest, err := clientOf(key)
+		if err != nil {
+			return err
+		}
+		if len(rest) > 0 {
+			return fmt.Errorf("deletion: key %q goes on", key)
+		}
+		limit, err := parseDoomed(value)
+		s.doomed = append(s.doomed, doomed{client: c, limit: limit})
+		return err
+	})
+}
+
+// postpone leaves a client's queue alone in the next group, because that deletes
+// the client again.
+func (s *Store) postpone(key uint64) {
+	if len(s.doomed) > 0 && s.doomed[0].client.Key == key {
+		s.doomed[0].wait = true
+	}
+}
+
+// deleteSession removes all that is committed of a client.
+func (g *group) deleteSession(o *op) error {
+	c := o.client
+	if err := g.w.Delete(appendPrefix(g.key[:0], kindSession, c), nil); err != nil {
+		return err
+	}
+	for _, kind := range []byte{kindSubscription, kindOutgoing, kindIncoming} {
+		if err := g.deleteAll(kind, c); err != nil {
+			return err
+		}
+	}
+	next, err := g.deleteEntries(c, 0, o.seq)
+	if err != nil || next == 0 {
+		return err
+	}
+	g.s.doom(doomed{client: c, limit: o.seq, from: next})
+	value := binary.BigEndian.AppendUint64([]byte{version}, o.seq)
+	return g.w.Set(appendPrefix(nil, kindDoomed, c), value, nil)
+}
+
+func (s *Store) doom(d doomed) {
+	s.doomed = slices.DeleteFunc(s.doomed, func(x doomed) bool { return x.client == d.client })
+	s.doomed = append(s.doomed, d)
+}
+
+// seek gives an iterator at the first key from one on, or nil when there is
+// none before end. What this group writes is not seen.
+func (g *group) seek(from, end []byte) (*pebble.Iterator, error) {
+	if g.iter == nil {
+		it, err := g.s.db.NewIter(nil)
+		if err != nil {
+			return nil, err
+		}
+		g.iter = it
+	}
+	if g.iter.SeekGEWithLimit(from, end) != pebble.IterValid {
+		return nil, g.iter.Error()
+	}
+	return g.iter, nil
+}
+
+func (g *group) deleteAll(kind byte, c store.Client) error {
+	from := appendPrefix(nil, kind, c)
+	end := after(slices.Clone(from))
+	it, err := g.seek(from, end)
+	if it == nil {
+		return err
+	}
+	for n := 0; n < g.s.piece; n++ {
+		if err := g.w.Delete(it.Key(), nil); err != nil {
+			return err
+		}
+		if it.NextWithLimit(end) != pebble.IterValid {
+			return it.Error()
+		}
+	}
+	return g.w.DeleteRange(it.Key(), end, nil) // unusually many
+}
+
+// deleteEntries removes a piece of a client's queue, from a sequence up to a
+// limit. It returns the first sequence that is left, 0 when there is none.
+func (g *group) deleteEntries(c store.Client, from, limit uint64) (uint64, error) {
+	end := appendEntryKey(nil, c, limit+1)
+	it, err := g.seek(appendEntryKey(nil, c, from), end)
+	if it == nil {
+		return 0, err
+	}
+	for n := 0; n < g.s.piece; n++ {
+		if err := g.deleteEntry(it); err != nil {
+			return 0, err
+		}
+		if it.NextWithLimit(end) != pebble.IterValid {
+			return 0, it.Error()
+		}
+	}
+	return number(it.Key()[len(end)-8:])
+}
+
+func (g *group) deleteEntry(it *pebble.Iterator) error {
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return err
+	}
+	id, err := bodyOf(value)
+	if err != nil {
+		return fmt.Errorf("key %q: %w", it.Key(), err)
+	}
+	g.drop(id)
+	return g.w.Delete(it.Key(), nil)
+}
+
+// sweep removes a piece of a queue that is being deleted.
+func (g *group) sweep() error {
+	if len(g.s.doomed) == 0 {
+		return nil
+	}
+	d := &g.s.doomed[0]
+	if d.wait {
+		d.wait = false
+		return nil
+	}
+	next, err := g.deleteEntries(d.client, d.from, d.limit)
+	if err != nil {
+		return err
+	}
+	if d.from = next; next != 0 {
+		return nil
+	}
+	err = g.w.Delete(appendPrefix(nil, kindDoomed, d.client), nil)
+	g.s.doomed = slices.Delete(g.s.doomed, 0, 1)
+	return err
+}

@@ -1,0 +1,28 @@
+// Package disk keeps what must outlive the process in Pebble: sessions,
+// subscriptions, queues of messages, the state of QoS 2 exchanges and retained
+// messages.
+//
+// A loop collects the writes of a turn in a Batch, which is memory only, and
+// hands it over with Store.Commit. One writer commits what all loops have
+// handed over in groups, in that order, each batch whole or not at all, and
+// calls done. The reading functions go to the disk and are not for loops.
+//
+// A client's records share a prefix after the letter that says what they are,
+// so that its queue is one range, and all of a slot's sessions are one:
+//
+//	'm' name                          meta: format, node, boot
+//	's' P                             session
+//	'u' P filter                      subscription
+//	'q' P sequence(8)                 entry of a queue
+//	'b' id(8)                         body shared by entries, with a count of them
+//	'f' P packet id(2)                outgoing QoS 2 exchange
+//	'i' P packet id(2)                incoming QoS 2 message, received and not released
+//	'r' mountpoint 0x00 topic         retained message
+//	'd' P                             queue that is being deleted
+//
+//	P = | slot 2 | mountpoint | 0x00 | client id | 0x00 |
+//
+// Numbers are big endian. Slot is the low 12 bits of queue.KeyOf; no MQTT
+// string contains 0x00. Sequences and body ids come from one counter that never
+// gives a number twice, see meta.go. Every value begins with a version byte.
+package disk

@@ -1,0 +1,189 @@
+package disk
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"vernemq/queue/store"
+)
+
+// Bounds says what a client's queue holds.
+type Bounds struct {
+	First, Last uint64 // sequences, 0 when the queue is empty
+	Len         int
+}
+
+// Queued is an entry as it was read. Who gets it owns one hold on the message.
+type Queued struct {
+	Ref
+	Delivery
+}
+
+// Bounds counts the entries of a client's queue that are committed. It reads
+// keys only.
+func (s *Store) Bounds(c store.Client) (b Bounds, err error) {
+	err = s.entries(s.db, c, 0, func(_ pebble.Reader, seq uint64, _ *pebble.Iterator) (bool, error) {
+		if b.Len++; b.Len == 1 {
+			b.First = seq
+		}
+		b.Last = seq
+		return true, nil
+	})
+	if err != nil {
+		return Bounds{}, fmt.Errorf("cannot read queue of %s: %w", c.ID, err)
+	}
+	return b, nil
+}
+
+// Page reads entries of a client's queue that are committed, beginning at a
+// sequence: at most n, and no further one when their messages have size bytes
+// or more. On an error none is returned.
+func (s *Store) Page(c store.Client, from uint64, n, size int) ([]Queued, error) {
+	snapshot := s.db.NewSnapshot() // entries and their bodies go together
+	defer func() { _ = snapshot.Close() }()
+	var page []Queued
+	err := s.entries(snapshot, c, from, func(r pebble.Reader, seq uint64, it *pebble.Iterator) (bool, error) {
+		if len(page) >= n || size <= 0 {
+			return false, nil
+		}
+		q, err := readEntry(r, seq, it)
+		if err != nil {
+			return false, err
+		}
+		page = append(page, q)
+		size -= len(q.Msg.Topic()) + len(q.Msg.Forward()) + len(q.Msg.Payload())
+		return true, nil
+	})
+	if err != nil {
+		for i := range page {
+			page[i].Msg.Release()
+		}
+		return nil, fmt.Errorf("cannot read queue of %s: %w", c.ID, err)
+	}
+	return page, nil
+}
+
+// entries walks over a client's entries from a sequence on while each says so.
+func (s *Store) entries(r pebble.Reader, c store.Client, from uint64,
+	each func(pebble.Reader, uint64, *pebble.Iterator) (bool, error)) (err error) {
+	limit, err := limitOf(r, c)
+	if err != nil {
+		return err
+	}
+	prefix := appendPrefix(nil, kindEntry, c)
+	it, err := r.NewIter(&pebble.IterOptions{
+		LowerBound: appendEntryKey(nil, c, max(from, limit+1)), UpperBound: after(slices.Clone(prefix)),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := it.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	for more := it.First(); more; more = it.Next() {
+		seq, err := number(it.Key()[len(prefix):])
+		if err != nil {
+			return fmt.Errorf("key %q: %w", it.Key(), err)
+		}
+		if ok, err := each(r, seq, it); !ok || err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+func readEntry(r pebble.Reader, seq uint64, it *pebble.Iterator) (Queued, error) {
+	q := Queued{Ref: Ref{Seq: seq}}
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return q, err
+	}
+	d, body, message, err := parseEntry(value)
+	if err != nil {
+		return q, fmt.Errorf("key %q: %w", it.Key(), err)
+	}
+	q.Delivery, q.Body = d, body
+	if body != 0 {
+		if message, err = readBody(r, body); err != nil {
+			return q, fmt.Errorf("key %q: %w", it.Key(), err)
+		}
+	}
+	if q.Msg, err = parseMessage(message); err != nil {
+		return q, fmt.Errorf("key %q: %w", it.Key(), err)
+	}
+	return q, nil
+}
+
+func readBody(r pebble.Reader, id uint64) ([]byte, error) {
+	b, err := getFrom(r, appendBodyKey(nil, id))
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, fmt.Errorf("body %d is missing", id)
+	}
+	n, message, err := parseBody(b)
+	if err == nil && (n <= 0 || message == nil) {
+		err = fmt.Errorf("%d entries, %d bytes", n, len(message))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("body %d: %w", id, err)
+	}
+	return message, nil
+}
+
+// Exchanges reads the QoS 2 exchanges of a client that have not ended: outgoing
+// ones and the packet identifiers of incoming ones.
+func (s *Store) Exchanges(c store.Client) (out []Outgoing, in []uint16, err error) {
+	n := len(appendPrefix(nil, kindOutgoing, c))
+	err = s.scan(appendPrefix(nil, kindOutgoing, c), func(key, value []byte) error {
+		id, err := packetID(key[n:])
+		if err != nil {
+			return err
+		}
+		o := Outgoing{ID: id}
+		out = append(out, o)
+		return parseOutgoing(value, &out[len(out)-1])
+	})
+	if err == nil {
+		err = s.scan(appendPrefix(nil, kindIncoming, c), func(key, value []byte) error {
+			id, err := packetID(key[n:])
+			in = append(in, id)
+			if err != nil {
+				return err
+			}
+			return head("incoming QoS 2", value, 1, 0)
+		})
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot read QoS 2 exchanges of %s: %w", c.ID, err)
+	}
+	return out, in, nil
+}
+
+// scan shows all records whose key begins with prefix.
+func (s *Store) scan(prefix []byte, each func(key, value []byte) error) (err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(slices.Clone(prefix))})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := it.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	for more := it.First(); more; more = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if err := each(it.Key(), value); err != nil {
+			return fmt.Errorf("key %q: %w", it.Key(), err)
+		}
+	}
+	return it.Error()
+}

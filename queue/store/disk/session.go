@@ -1,0 +1,146 @@
+package disk
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// Session is what is kept of a session besides its subscriptions and queue.
+// Times are wall clock, in Unix seconds.
+type Session struct {
+	Version byte   // protocol level of the latest connection
+	Clean   bool   // it began with Clean Session, or with Clean Start and no expiry
+	Expiry  uint32 // Session Expiry Interval
+	Absent  int64  // since when the client is away, 0 while it is connected
+	Ends    int64  // when the session ends, 0 when it never does
+	LastID  uint16 // packet identifier handed out last
+	Will    *Will  // nil when there is none
+}
+
+// Will is the will message of a session.
+type Will struct {
+	Topic, Forward, Payload []byte // Forward: properties in wire format
+	QoS                     byte
+	Retain                  bool
+	Delay                   uint32 // Will Delay Interval
+	Expiry                  uint32 // Message Expiry Interval
+	Expires                 bool   // Expiry is set
+	Due                     int64  // when it is published, 0 when that is not decided
+}
+
+// A session:
+//
+//	| version 1 | flags 1 | protocol level 1 | expiry 4 | absent 8 | ends 8 | last id 2 | will, or nothing |
+//
+//	flags: bit 2 clean, bit 3 there is a will
+//
+// Its will:
+//
+//	| version 1 | flags 1 | delay 4 | expiry 4 | due 8 | topic length 2 | properties length 4 |
+//	| topic | properties | payload, to the end |
+//
+//	flags: bits 0-1 QoS, bit 2 retain, bit 3 expiry is set
+const (
+	sessionHead = 25
+	willHead    = 24
+)
+
+func appendSession(dst []byte, s *Session) []byte {
+	dst = append(dst, version, bit(s.Clean, 2)|bit(s.Will != nil, 3), s.Version)
+	dst = binary.BigEndian.AppendUint32(dst, s.Expiry)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Absent))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Ends))
+	dst = binary.BigEndian.AppendUint16(dst, s.LastID)
+	if s.Will == nil {
+		return dst
+	}
+	return appendWill(dst, s.Will)
+}
+
+func appendWill(dst []byte, w *Will) []byte {
+	dst = append(dst, version, w.QoS&3|bit(w.Retain, 2)|bit(w.Expires, 3))
+	dst = binary.BigEndian.AppendUint32(dst, w.Delay)
+	dst = binary.BigEndian.AppendUint32(dst, w.Expiry)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(w.Due))
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(w.Topic)))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(w.Forward)))
+	dst = append(append(dst, w.Topic...), w.Forward...)
+	return append(dst, w.Payload...)
+}
+
+// parseSession fills s. The will is a copy.
+func parseSession(b []byte, s *Session) error {
+	if err := head("session", b, sessionHead, 12); err != nil {
+		return err
+	}
+	*s = Session{
+		Version: b[2], Clean: b[1]&4 != 0,
+		Expiry: binary.BigEndian.Uint32(b[3:]),
+		Absent: int64(binary.BigEndian.Uint64(b[7:])),
+		Ends:   int64(binary.BigEndian.Uint64(b[15:])),
+		LastID: binary.BigEndian.Uint16(b[23:]),
+	}
+	if b[1]&8 != 0 {
+		var err error
+		s.Will, err = parseWill(b[sessionHead:])
+		return err
+	}
+	return whole("session", b, sessionHead)
+}
+
+func parseWill(b []byte) (*Will, error) {
+	if err := head("will", b, willHead, 15); err != nil {
+		return nil, err
+	}
+	topic := uint64(willHead) + uint64(binary.BigEndian.Uint16(b[18:]))
+	props := topic + uint64(binary.BigEndian.Uint32(b[20:]))
+	if props > uint64(len(b)) {
+		return nil, fmt.Errorf("will: topic and properties of %d bytes in %d", props-willHead, len(b)-willHead)
+	}
+	data := append([]byte(nil), b...)
+	return &Will{
+		Topic: data[willHead:topic:topic], Forward: data[topic:props:props], Payload: data[props:],
+		QoS: b[1] & 3, Retain: b[1]&4 != 0, Expires: b[1]&8 != 0,
+		Delay:  binary.BigEndian.Uint32(b[2:]),
+		Expiry: binary.BigEndian.Uint32(b[6:]),
+		Due:    int64(binary.BigEndian.Uint64(b[10:])),
+	}, nil
+}
+
+// Subscription is one subscription of a session.
+type Subscription struct {
+	Filter            string // whole, with $share/...
+	QoS               byte   // granted
+	NoLocal           bool
+	RetainAsPublished bool
+	ID                uint32 // Subscription Identifier, 0 when it has none
+}
+
+// A subscription; its filter is in the key:
+//
+//	| version 1 | flags 1 | subscription identifier 4 |
+//
+//	flags: bits 0-1 QoS, bit 2 no local, bit 3 retain as published
+const subscriptionSize = 6
+
+func appendSubscription(dst []byte, s *Subscription) []byte {
+	dst = append(dst, version, s.QoS&3|bit(s.NoLocal, 2)|bit(s.RetainAsPublished, 3))
+	return binary.BigEndian.AppendUint32(dst, s.ID)
+}
+
+func parseSubscription(b []byte, s *Subscription) error {
+	if err := head("subscription", b, subscriptionSize, 15); err != nil {
+		return err
+	}
+	s.QoS, s.NoLocal, s.RetainAsPublished = b[1]&3, b[1]&4 != 0, b[1]&8 != 0
+	s.ID = binary.BigEndian.Uint32(b[2:])
+	return whole("subscription", b, subscriptionSize)
+}
+
+// whole refuses a value that has not exactly size bytes.
+func whole(what string, b []byte, size int) error {
+	if len(b) != size {
+		return fmt.Errorf("%s: %d bytes instead of %d", what, len(b), size)
+	}
+	return nil
+}

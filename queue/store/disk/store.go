@@ -1,0 +1,269 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/record"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"vernemq/queue"
+)
+
+// Options says where and how a store keeps its data.
+type Options struct {
+	Dir  string
+	Node string // name of the node that the data belongs to
+	// Sync waits for the disk at every commit of a group: what is done survives
+	// a power loss. Without, it is with the kernel and survives the end of the
+	// process.
+	Sync     bool
+	Cache    int64        // bytes of table blocks in memory, 64 MiB when 0
+	MemTable uint64       // bytes of a memtable (up to four exist), 32 MiB when 0
+	FS       vfs.FS       // the operating system's when nil
+	Log      *slog.Logger // none when nil
+
+	piece     int   // entries deleted in one group, 1,024 when 0
+	receivers int32 // entries of a body, 1,024 when 0
+}
+
+// Store is an open store. All functions may be called from any goroutine.
+type Store struct {
+	opts      Options
+	db        *pebble.DB
+	guard     *guardFS
+	fail      *failure
+	piece     int
+	receivers int32
+
+	last    atomic.Uint64 // number given last, for sequences and bodies
+	batches atomic.Uint32 // number of the latest batch
+
+	mu      sync.Mutex
+	handed  sync.Cond // waiting or closed has changed
+	waiting []*Batch
+	closed  bool
+	bytes   atomic.Int64 // of waiting and of the group being committed
+
+	doomed  []doomed // queues still to be deleted; the writer's
+	toApply chan *pebble.Batch
+	applied chan error
+	running sync.WaitGroup
+	figures figures
+	pool    sync.Pool
+}
+
+// Open opens the store in a directory, and makes it if there is none.
+func Open(o Options) (*Store, error) {
+	s := prepare(o)
+	if err := s.open(); err != nil {
+		return nil, fmt.Errorf("cannot open store %s: %w", o.Dir, err)
+	}
+	s.guard.serving.Store(true)
+	s.running.Add(1)
+	go s.write()
+	go s.applyAll()
+	return s, nil
+}
+
+func prepare(o Options) *Store {
+	o.Dir = filepath.Clean(o.Dir)
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{
+		opts: o, fail: newFailure(o.Log), piece: o.piece, receivers: o.receivers,
+		toApply: make(chan *pebble.Batch), applied: make(chan error, 1),
+	}
+	if s.piece == 0 {
+		s.piece = 1024
+	}
+	if s.receivers == 0 {
+		s.receivers = 1024
+	}
+	s.guard = &guardFS{FS: o.FS, dir: o.Dir, lazy: !o.Sync, fail: s.fail}
+	s.handed.L = &s.mu
+	s.pool.New = func() any { return &Batch{store: s, shared: map[*queue.Message]int32{}} }
+	return s
+}
+
+func (s *Store) open() error {
+	if err := s.guard.MkdirAll(s.opts.Dir, 0o750); err != nil {
+		return err
+	}
+	err := checkManifest(s.guard, s.opts.Dir)
+	if err == nil {
+		err = s.openPebble()
+	}
+	if err == nil {
+		if err = s.prepareData(); err == nil {
+			return nil
+		}
+		err = errors.Join(err, s.closePebble())
+	}
+	return errors.Join(err, s.guard.Close())
+}
+
+func (s *Store) openPebble() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.guard.hung.Store(true)
+			err = panicked(p)
+		}
+	}()
+	s.db, err = pebble.Open(s.opts.Dir, pebbleOptions(s))
+	if errors.Is(err, record.ErrInvalidChunk) || errors.Is(err, record.ErrZeroedChunk) || errors.Is(err, record.ErrUnexpectedEOF) {
+		err = fmt.Errorf("file %s: %w", s.guard.replayed, err)
+	}
+	if failed := s.fail.any(); failed != nil {
+		if err == nil {
+			err = s.closePebble()
+		}
+		return errors.Join(failed, err)
+	}
+	return err
+}
+
+func (s *Store) prepareData() error {
+	if err := s.prepareMeta(); err != nil {
+		return err
+	}
+	if err := s.findDoomed(); err != nil {
+		return err
+	}
+	return s.fail.any()
+}
+
+// NewBatch gives an empty batch.
+func (s *Store) NewBatch() *Batch {
+	b := s.pool.Get().(*Batch)
+	for b.number = 0; b.number == 0; { // 0 is that of a Ref from the disk
+		b.number = s.batches.Add(1)
+	}
+	return b
+}
+
+// Commit hands a batch over; the caller must not touch it any more. Later done
+// is called by the writer: with nil when the batch will survive, else with the
+// error, and then it may or may not be there after the next Open. The batches
+// of all callers are committed in the order of these calls. done must be quick
+// and may call Commit.
+func (s *Store) Commit(b *Batch, done func(error)) {
+	b.done = done
+	b.handed, b.handedSize = time.Now(), b.size
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		s.finish(b, ErrClosed)
+		return
+	}
+	s.bytes.Add(int64(b.size))
+	s.waiting = append(s.waiting, b)
+	s.handed.Signal()
+	s.mu.Unlock()
+}
+
+// Behind is the number of bytes that were handed over and are not committed.
+// It is cheap; a loop may ask it before it reads more from its clients.
+func (s *Store) Behind() int64 { return s.bytes.Load() }
+
+// number gives a number that was never given before, higher than all of them.
+func (s *Store) number() uint64 { return s.last.Add(1) }
+
+// Health is nil, or what has gone wrong: the disk, after which nothing is
+// written any more, or a file with wrong data.
+func (s *Store) Health() error { return s.fail.any() }
+
+// Checkpoint copies the store as it is now into a directory that does not
+// exist yet, outside of the store's own. Most files are linked, if the
+// directory is on the same file system.
+func (s *Store) Checkpoint(dir string) error {
+	if err := s.fail.disk(); err != nil {
+		return fmt.Errorf("cannot write checkpoint %s: %w", dir, err)
+	}
+	err := s.guarded(func() error { return s.db.Checkpoint(dir, pebble.WithFlushedWAL()) })
+	if err != nil {
+		return fmt.Errorf("cannot write checkpoint %s: %w", dir, err)
+	}
+	return nil
+}
+
+// Close commits what was handed over and closes the store. Nobody may be
+// reading.
+//
+// After a failed write to the WAL Pebble cannot be closed. It then stays in
+// memory without touching the disk, and the directory can be opened again.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	s.closed = true
+	s.handed.Signal()
+	s.mu.Unlock()
+	s.running.Wait()
+	close(s.toApply)
+	var err error
+	if s.fail.any() == nil { // tables are read faster than a log, and damage in them is found
+		err = s.guarded(s.db.Flush)
+	}
+	s.guard.serving.Store(false)
+	if err = errors.Join(err, s.closePebble(), s.guard.Close()); err != nil {
+		return fmt.Errorf("cannot close store %s: %w", s.opts.Dir, err)
+	}
+	return nil
+}
+
+// guarded calls Pebble where it writes. When the disk fails, Pebble may never
+// come back: it waits for a flush that does not succeed, or hangs in guardFS.
+func (s *Store) guarded(write func() error) error {
+	result := make(chan error, 1)
+	go func() { result <- write() }()
+	return s.await(result)
+}
+
+func (s *Store) await(result <-chan error) error {
+	select {
+	case err := <-result:
+		return err
+	case <-s.fail.closed:
+	}
+	for range 100 {
+		select {
+		case <-result:
+			return s.fail.disk()
+		case <-time.After(10 * time.Millisecond):
+		}
+		if s.guard.hung.Load() {
+			break
+		}
+	}
+	s.guard.hung.Store(true)
+	return s.fail.disk()
+}
+
+func (s *Store) closePebble() (err error) {
+	if s.guard.hung.Load() {
+		return s.fail.disk()
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.guard.hung.Store(true)
+			err = panicked(p)
+		}
+	}()
+	if s.db == nil {
+		return nil
+	}
+	return s.db.Close()
+}
