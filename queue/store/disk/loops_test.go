@@ -12,7 +12,7 @@ import (
 // TestLoops lets several loops write, and read beside it: each client gets what
 // was enqueued for it, in order, once.
 func TestLoops(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer goleak.VerifyNone(t, leaks()...)
 	s := must[*Store](t)(Open(Options{Dir: "s", FS: vfs.NewMem(), MemTable: 64 << 10, piece: 10, receivers: 2}))
 	var wg sync.WaitGroup
 	for i := range 4 {

@@ -49,7 +49,7 @@ func golden(t *testing.T, s *Store) {
 
 // TestGolden opens a store as the first version of format 1 wrote it.
 func TestGolden(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer goleak.VerifyNone(t, leaks()...)
 	dir, words := filepath.Join("testdata", "format1"), filepath.Join("testdata", "format1.txt")
 	if *update {
 		if err := os.RemoveAll(dir); err != nil {
@@ -92,7 +92,7 @@ func TestGolden(t *testing.T) {
 
 // TestRefused opens what must not be opened.
 func TestRefused(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer goleak.VerifyNone(t, leaks()...)
 	for what, c := range map[string]struct {
 		key, value []byte
 		want       string
