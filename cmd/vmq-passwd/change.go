@@ -31,8 +31,12 @@ func change(file string, create bool, edit func(text []byte) ([]byte, error)) (e
 		return unable(temp, err)
 	}
 	defer onSignal(func() { _ = os.Remove(temp) })()
+	renamed := false // from then on the name may be another's
 	defer func() {
 		_ = w.Close()
+		if renamed {
+			return
+		}
 		if e := os.Remove(temp); e != nil && !errors.Is(e, fs.ErrNotExist) && err == nil {
 			err = sayf("Unable to remove %s. %s", temp, sentence(cause(e)))
 		}
@@ -48,7 +52,8 @@ func change(file string, create bool, edit func(text []byte) ([]byte, error)) (e
 	if bytes.Equal(changed, text) && !create {
 		return nil
 	}
-	if err := put(w, target, changed); err != nil {
+	renamed, err = put(w, target, changed)
+	if err != nil {
 		return sayf("Unable to write password file %s. %s", file, sentence(cause(err)))
 	}
 	return nil
@@ -99,21 +104,22 @@ func takeOver(file string, w *os.File) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// put writes the work copy and puts it in the place of the file.
-func put(w *os.File, target string, text []byte) error {
+// put writes the work copy and puts it in the place of the file. It tells
+// whether the place is taken, even if the disk may not know yet.
+func put(w *os.File, target string, text []byte) (renamed bool, err error) {
 	if _, err := w.Write(text); err != nil {
-		return err
+		return false, err
 	}
 	if err := w.Sync(); err != nil {
-		return err
+		return false, err
 	}
 	if err := os.Rename(w.Name(), target); err != nil {
-		return err
+		return false, err
 	}
 	dir, err := os.Open(filepath.Dir(target))
 	if err != nil {
-		return err
+		return true, err
 	}
 	defer dir.Close()
-	return dir.Sync()
+	return true, dir.Sync()
 }

@@ -117,6 +117,9 @@ func letIn(t *testing.T, file, users string) {
 	if table.Len() != len(list) {
 		t.Errorf("%d users, want %s", table.Len(), users)
 	}
+	if testing.Short() {
+		return // dear hashes
+	}
 	for _, u := range list {
 		name, password, _ := strings.Cut(u, "=")
 		if table.Check(name, []byte(password)) != passwd.Right {

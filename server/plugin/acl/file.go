@@ -21,8 +21,9 @@ func Open(path string) *File {
 // force. After an error the old one stays.
 func (f *File) Reload() (changed bool, err error) { return f.file.Reload() }
 
-// Run reloads again and again until ctx ends. It reports nil when a new table is
-// in force, and each error once for as long as it lasts.
+// Run reloads again and again until ctx ends; with an interval of 0 never. It
+// reports nil when a new table is in force, and each error once for as long as
+// it lasts.
 func (f *File) Run(ctx context.Context, every time.Duration, report func(error)) {
 	f.file.Run(ctx, every, report)
 }

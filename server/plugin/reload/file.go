@@ -90,9 +90,13 @@ func (f *File[T]) Reload() (changed bool, err error) {
 	return true, nil
 }
 
-// Run reloads again and again until ctx ends. It reports nil when a new value
-// is in force, and each error once for as long as it lasts.
+// Run reloads again and again until ctx ends; with an interval of 0 never. It
+// reports nil when a new value is in force, and each error once for as long as
+// it lasts.
 func (f *File[T]) Run(ctx context.Context, every time.Duration, report func(error)) {
+	if every <= 0 {
+		return
+	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	last := ""

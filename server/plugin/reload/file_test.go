@@ -172,6 +172,11 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestRunNever(t *testing.T) {
+	f, _ := newFile(t)
+	f.Run(t.Context(), 0, func(err error) { t.Error(err) })
+}
+
 func TestLines(t *testing.T) {
 	var got []string
 	for l := range Lines([]byte("\ufeffa\r\n\nb\rc\n \r\nlast")) {
