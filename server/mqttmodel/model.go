@@ -180,7 +180,7 @@ func (m *Model) subscribe(s *session, filters []codec.Filter, id uint32) {
 			continue
 		}
 		for _, t := range slices.Sorted(maps.Keys(m.retained)) {
-			if msg := m.retained[t]; matches(x.topic, t) && !(f.NoLocal && msg.from == s.name) {
+			if msg := m.retained[t]; Matches(x.topic, t) && !(f.NoLocal && msg.from == s.name) {
 				retained = append(retained, x.copyOf(msg, true))
 			}
 		}
@@ -213,7 +213,7 @@ func (m *Model) publish(msg *message) {
 			x := &s.subs[i]
 			e := x.copyOf(msg, msg.retain && x.RetainAsPublished)
 			switch {
-			case !matches(x.topic, msg.topic):
+			case !Matches(x.topic, msg.topic):
 			case x.group:
 				if members[x.name] == nil {
 					members[x.name] = map[*session]expected{}
@@ -228,8 +228,8 @@ func (m *Model) publish(msg *message) {
 	m.share(msg, members)
 }
 
-// matches is the definition of a match, level by level.
-func matches(filter, topic string) bool {
+// Matches is the definition of a match, level by level.
+func Matches(filter, topic string) bool {
 	f, t := strings.Split(filter, "/"), strings.Split(topic, "/")
 	for i, level := range f {
 		if level == "#" {

@@ -12,6 +12,7 @@ import (
 	"vernemq/queue"
 	"vernemq/queue/store"
 	"vernemq/server/metrics"
+	"vernemq/server/mqttmodel"
 )
 
 // world is a broker without I/O: one loop, a clock that only tick moves, and a
@@ -117,13 +118,13 @@ func (c *fakeClient) Publish(p *queue.Publication) {
 	for _, name := range slices.Clone(w.order) {
 		to := w.clients[name]
 		for i := range to.subs {
-			if x := &to.subs[i]; x.Share == 0 && matches(x.filter, string(p.Topic)) {
+			if x := &to.subs[i]; x.Share == 0 && mqttmodel.Matches(x.filter, string(p.Topic)) {
 				to.session.Deliver(p, &x.Options)
 			}
 		}
 	}
 	for i, filter := range w.shares {
-		if _, f, _ := codec.SplitShared([]byte(filter)); matches(string(f), string(p.Topic)) {
+		if _, f, _ := codec.SplitShared([]byte(filter)); mqttmodel.Matches(string(f), string(p.Topic)) {
 			w.deliverShared(uint32(i+1), p)
 		}
 	}
@@ -194,24 +195,10 @@ func (c *fakeClient) Retained(filter []byte, yield func(*queue.Message) bool) {
 	slices.Sort(topics)
 	for _, t := range topics {
 		m := c.world.retained[t]
-		if matches(string(filter), t) && !m.Expired(c.Unix()) && !yield(m) {
+		if mqttmodel.Matches(string(filter), t) && !m.Expired(c.Unix()) && !yield(m) {
 			return
 		}
 	}
-}
-
-// matches is the definition of a match, level by level.
-func matches(filter, topic string) bool {
-	f, t := strings.Split(filter, "/"), strings.Split(topic, "/")
-	for i, level := range f {
-		if level == "#" {
-			return true
-		}
-		if i >= len(t) || level != "+" && level != t[i] {
-			return false
-		}
-	}
-	return len(f) == len(t)
 }
 
 // fakeLink collects what a session sends.
