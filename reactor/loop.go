@@ -23,6 +23,7 @@ const (
 	readBuffer    = 256 << 10 // bytes of a loop's read buffer when nobody says
 	readRounds    = 4         // reads of one connection in a turn
 	yieldEvery    = 5 * time.Millisecond
+	shortWait     = 8 // milliseconds
 )
 
 // Loop is one event loop. Unless a field says otherwise, only the loop's
@@ -201,18 +202,26 @@ func (l *Loop) run() {
 // runs idle, which has the scheduler wake a thread to look for work. A loop
 // that is busy or wakes often yields every few milliseconds: a goroutine that
 // seems to run for ten gets interrupted, and has the runtime's monitor look
-// after it every 20 us from then on.
+// after it every 20 us from then on. For the same reason one that has had
+// something to do within a second never waits that long: a wait of ten
+// milliseconds is taken for a blocked call.
 func (l *Loop) turns() error {
 	ready := make([]unix.EpollEvent, 128)
 	yielded := time.Now()
+	busy := yielded // when something happened last
 	for !l.exit {
 		wait := -1
 		if l.due {
 			wait = 0
+		} else if yielded.Sub(busy) < time.Second {
+			wait = shortWait
 		}
 		n, err := unix.EpollWait(l.epoll, ready, wait)
 		if err != nil && err != unix.EINTR {
 			return fmt.Errorf("cannot wait for events: %w", err)
+		}
+		if n > 1 || n == 1 && int(ready[0].Fd) != l.timer {
+			busy = yielded
 		}
 		for i := range max(n, 0) {
 			l.handle(int(ready[i].Fd), ready[i].Events)
