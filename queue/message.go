@@ -107,10 +107,20 @@ func (m *Message) Size() int { return cap(m.buf) + 64 }
 // seconds).
 func (m *Message) Expired(now int64) bool { return m.Expires != 0 && now >= m.Expires }
 
+// Ref names an entry in the store. The zero Ref names none.
+type Ref struct {
+	Seq  uint64 // place in the queue: later entries have higher numbers
+	Body uint64 // id of the stored message, 0 when the entry has it for itself
+
+	// Where the entry stands in a batch that may not be written yet.
+	Batch, At uint32
+}
+
 // Entry is a message in the queue of one client, with what that client's
 // subscription made of it.
 type Entry struct {
 	Msg            *Message
+	Ref            Ref    // zero when the entry is not in the store
 	SubscriptionID uint32 // 0 when the subscription has none
 	Share          uint32 // the broker's number of the shared subscription, 0 when it is none
 	QoS            byte   // of the delivery

@@ -18,6 +18,9 @@ type Publication struct {
 	From           uint64 // KeyOf the publisher
 	Expires        int64  // Unix second, 0 = never
 
+	Many   bool   // it goes to several subscribers of this loop
+	Shared string // filter of the shared subscription that it goes to, "" = none
+
 	msg    *Message
 	cached uint16 // which frames are valid
 	frames [16]frame
@@ -46,6 +49,7 @@ func (p *Publication) Reset() {
 		p.msg.Release()
 		p.msg = nil
 	}
+	p.Many, p.Shared = false, ""
 	p.cached = 0
 }
 

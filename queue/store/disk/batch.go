@@ -83,7 +83,7 @@ func (b *Batch) Empty() bool { return b.live == 0 }
 func (b *Batch) Size() int { return b.size }
 
 // PutSession writes the record of a client's session.
-func (b *Batch) PutSession(c store.Client, s *Session) {
+func (b *Batch) PutSession(c store.Client, s *store.Session) {
 	k := len(b.buf)
 	b.buf = appendPrefix(b.buf, kindSession, c)
 	v := len(b.buf)
@@ -92,7 +92,7 @@ func (b *Batch) PutSession(c store.Client, s *Session) {
 }
 
 // PutSubscription writes a subscription of a client.
-func (b *Batch) PutSubscription(c store.Client, s *Subscription) {
+func (b *Batch) PutSubscription(c store.Client, s *store.Subscription) {
 	k := len(b.buf)
 	b.buf = append(appendPrefix(b.buf, kindSubscription, c), s.Filter...)
 	v := len(b.buf)
@@ -108,7 +108,7 @@ func (b *Batch) DeleteSubscription(c store.Client, filter string) {
 }
 
 // PutOutgoing writes how far the delivery of a QoS 2 message is.
-func (b *Batch) PutOutgoing(c store.Client, o *Outgoing) {
+func (b *Batch) PutOutgoing(c store.Client, o *store.Outgoing) {
 	k := len(b.buf)
 	b.buf = appendPacketKey(b.buf, kindOutgoing, c, o.ID)
 	v := len(b.buf)

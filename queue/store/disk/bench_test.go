@@ -41,7 +41,7 @@ func BenchmarkAnnihilated(b *testing.B) {
 	batch := s.NewBatch()
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		batch.Dequeue(c, batch.Enqueue(c, Delivery{Msg: m, QoS: 1}, false))
+		batch.Dequeue(c, batch.Enqueue(c, store.Delivery{Msg: m, QoS: 1}, false))
 		if i%256 == 255 {
 			s.Commit(batch, nil)
 			batch = s.NewBatch()
@@ -68,7 +68,7 @@ func BenchmarkEnqueue(b *testing.B) {
 			batch, size := s.NewBatch(), max(64, receivers)
 			i := 0
 			for ; b.Loop(); i++ {
-				batch.Enqueue(clients[i%1000], Delivery{Msg: m, QoS: 1}, receivers > 1)
+				batch.Enqueue(clients[i%1000], store.Delivery{Msg: m, QoS: 1}, receivers > 1)
 				if (i+1)%size == 0 {
 					s.Commit(batch, done)
 					batch = s.NewBatch()
@@ -96,7 +96,7 @@ func BenchmarkCommit(b *testing.B) {
 				clients := benchClients(loops)
 				m := benchMessage(100)
 				free := make(chan int, loops)
-				refs := make([]Ref, loops)
+				refs := make([]queue.Ref, loops)
 				for i := range loops {
 					free <- i
 				}
@@ -107,10 +107,10 @@ func BenchmarkCommit(b *testing.B) {
 					i := <-free
 					batch := s.NewBatch()
 					if refs[i].Seq == 0 {
-						refs[i] = batch.Enqueue(clients[i], Delivery{Msg: m, QoS: 1}, false)
+						refs[i] = batch.Enqueue(clients[i], store.Delivery{Msg: m, QoS: 1}, false)
 					} else {
 						batch.Dequeue(clients[i], refs[i])
-						refs[i] = Ref{}
+						refs[i] = queue.Ref{}
 					}
 					s.Commit(batch, func(error) { free <- i })
 				}
@@ -136,7 +136,7 @@ func BenchmarkDrain(b *testing.B) {
 	for left := b.N; left > 0; {
 		batch := s.NewBatch()
 		for range min(left, 1000) {
-			batch.Enqueue(c, Delivery{Msg: m, QoS: 1}, false)
+			batch.Enqueue(c, store.Delivery{Msg: m, QoS: 1}, false)
 		}
 		left -= min(left, 1000)
 		commit(b, s, batch)
@@ -145,7 +145,7 @@ func BenchmarkDrain(b *testing.B) {
 	b.ResetTimer()
 	n := 0
 	for from := uint64(0); ; {
-		page := must[[]Queued](b)(s.Page(c, from, 256, 1<<20))
+		page := must[[]store.Queued](b)(s.Page(c, from, 256, 1<<20))
 		if len(page) == 0 {
 			break
 		}
@@ -174,8 +174,8 @@ func BenchmarkBoot(b *testing.B) {
 		n := min(len(clients), 1000)
 		batch := s.NewBatch()
 		for _, c := range clients[:n] {
-			batch.PutSession(c, &Session{Version: 5, Expiry: 3600, Absent: 1})
-			batch.PutSubscription(c, &Subscription{Filter: "devices/" + c.ID + "/commands", QoS: 1})
+			batch.PutSession(c, &store.Session{Version: 5, Expiry: 3600, Absent: 1})
+			batch.PutSubscription(c, &store.Subscription{Filter: "devices/" + c.ID + "/commands", QoS: 1})
 		}
 		commit(b, s, batch)
 		clients = clients[n:]
@@ -188,7 +188,7 @@ func BenchmarkBoot(b *testing.B) {
 	s = must[*Store](b)(Open(Options{Dir: dir, Node: "bench"}))
 	opened := b.Elapsed()
 	var n atomic.Int64
-	err := s.Sessions(runtime.GOMAXPROCS(0), func(_ int, _ store.Client, _ *Session, subs []Subscription) error {
+	err := s.Sessions(runtime.GOMAXPROCS(0), func(_ int, _ store.Client, _ *store.Session, subs []store.Subscription) error {
 		n.Add(int64(len(subs)))
 		return nil
 	})

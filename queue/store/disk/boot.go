@@ -17,7 +17,7 @@ import (
 // not touched. So many workers call each at the same time, each worker with
 // slots of its own. The session and the slice are valid during the call; their
 // strings and the will are the caller's.
-func (s *Store) Sessions(workers int, each func(worker int, c store.Client, x *Session, subs []Subscription) error) error {
+func (s *Store) Sessions(workers int, each func(worker int, c store.Client, x *store.Session, subs []store.Subscription) error) error {
 	workers = min(max(workers, 1), Slots)
 	var wg sync.WaitGroup
 	var stop atomic.Bool
@@ -27,7 +27,7 @@ func (s *Store) Sessions(workers int, each func(worker int, c store.Client, x *S
 		go func() {
 			defer wg.Done()
 			from, to := Slots*i/workers, Slots*(i+1)/workers
-			errs[i] = s.slots(uint16(from), uint16(to), func(c store.Client, x *Session, subs []Subscription) error {
+			errs[i] = s.slots(uint16(from), uint16(to), func(c store.Client, x *store.Session, subs []store.Subscription) error {
 				if stop.Load() {
 					return nil
 				}
@@ -47,7 +47,7 @@ func (s *Store) Sessions(workers int, each func(worker int, c store.Client, x *S
 
 // slots walks over sessions and subscriptions of slots side by side: both are
 // sorted by P.
-func (s *Store) slots(from, to uint16, each func(store.Client, *Session, []Subscription) error) (err error) {
+func (s *Store) slots(from, to uint16, each func(store.Client, *store.Session, []store.Subscription) error) (err error) {
 	sessions, err := s.slotIter(kindSession, from, to)
 	if err != nil {
 		return err
@@ -75,11 +75,11 @@ func (s *Store) slotIter(kind byte, from, to uint16) (*pebble.Iterator, error) {
 
 type walk struct {
 	subs *pebble.Iterator
-	x    Session
-	list []Subscription
+	x    store.Session
+	list []store.Subscription
 }
 
-func (w *walk) session(it *pebble.Iterator, each func(store.Client, *Session, []Subscription) error) error {
+func (w *walk) session(it *pebble.Iterator, each func(store.Client, *store.Session, []store.Subscription) error) error {
 	c, rest, err := clientOf(it.Key())
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (w *walk) collect(prefix []byte) error {
 		if err != nil {
 			return err
 		}
-		sub := Subscription{Filter: string(filter)}
+		sub := store.Subscription{Filter: string(filter)}
 		if err := parseSubscription(value, &sub); err != nil {
 			return fmt.Errorf("%q: %w", filter, err)
 		}

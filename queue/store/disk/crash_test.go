@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
+	"vernemq/queue/store"
 )
 
 // world runs random batches against a store and the model, with crashes.
@@ -74,9 +75,9 @@ func (w *world) write(b *Batch) {
 	filter := fmt.Sprintf("f/%d", n)
 	switch rapid.IntRange(0, 15).Draw(w.t, "what") {
 	case 0:
-		x := &Session{Version: 5, Clean: n == 1, Expiry: uint32(n), Absent: int64(n), Ends: 9, LastID: 3}
+		x := &store.Session{Version: 5, Clean: n == 1, Expiry: uint32(n), Absent: int64(n), Ends: 9, LastID: 3}
 		if n == 2 {
-			x.Will = &Will{Topic: []byte("w"), Forward: []byte("p"), Payload: []byte("x"), QoS: 2, Due: 5}
+			x.Will = &store.Will{Topic: []byte("w"), Forward: []byte("p"), Payload: []byte("x"), QoS: 2, Due: 5}
 		}
 		b.PutSession(c, x)
 		w.now.records[recordName("session", c, "")] = sessionText(x)
@@ -84,14 +85,14 @@ func (w *world) write(b *Batch) {
 		if w.now.records[recordName("session", c, "")] == "" {
 			return // a subscription without a session is not seen
 		}
-		sub := Subscription{Filter: filter, QoS: byte(n % 3), NoLocal: n == 1, ID: uint32(n)}
+		sub := store.Subscription{Filter: filter, QoS: byte(n % 3), NoLocal: n == 1, ID: uint32(n)}
 		b.PutSubscription(c, &sub)
 		w.now.records[recordName("sub", c, filter)] = fmt.Sprintf("%+v", sub)
 	case 2:
 		b.DeleteSubscription(c, filter)
 		delete(w.now.records, recordName("sub", c, filter))
 	case 3:
-		o := Outgoing{ID: uint16(n), State: Sent, Seq: 8}
+		o := store.Outgoing{ID: uint16(n), State: store.Sent, Seq: 8}
 		b.PutOutgoing(c, &o)
 		w.now.records[recordName("out", c, n)] = fmt.Sprintf("%+v", o)
 	case 4:
@@ -134,7 +135,7 @@ func (w *world) enqueue(b *Batch) {
 	many := rapid.Bool().Draw(w.t, "many")
 	for range rapid.IntRange(1, 6).Draw(w.t, "receivers") {
 		c := rapid.SampledFrom(testClients).Draw(w.t, "receiver")
-		d := Delivery{Msg: m, QoS: 2, SubscriptionID: 7, Shared: "$share/g/t"}
+		d := store.Delivery{Msg: m, QoS: 2, SubscriptionID: 7, Shared: "$share/g/t"}
 		r := b.Enqueue(c, d, many)
 		w.now.queues[c] = append(w.now.queues[c], modelEntry{r, entryText(&d, r.Body)})
 	}

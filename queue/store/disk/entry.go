@@ -4,26 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"vernemq/queue"
+	"vernemq/queue/store"
 )
-
-// Ref names an entry of a client's queue. The zero Ref names none.
-type Ref struct {
-	Seq  uint64 // place in the queue: later entries have higher numbers
-	Body uint64 // id of the body, 0 when the message is inline
-
-	// Where the entry stands in a batch that may not be committed yet.
-	batch, at uint32
-}
-
-// Delivery is a message on its way to one client.
-type Delivery struct {
-	Msg            *queue.Message
-	SubscriptionID uint32 // 0 when the subscription has none
-	QoS            byte   // of the delivery
-	Retain         bool   // flag of the delivery
-	Shared         string // filter of the shared subscription it came by, "" when it is none
-}
 
 // An entry of a queue:
 //
@@ -33,7 +15,7 @@ type Delivery struct {
 //	flags: bits 0-1 QoS, bit 2 retain, bit 3 there is a body
 const entryHead = 8
 
-func appendEntryHead(dst []byte, d *Delivery, body bool) []byte {
+func appendEntryHead(dst []byte, d *store.Delivery, body bool) []byte {
 	dst = append(dst, version, d.QoS&3|bit(d.Retain, 2)|bit(body, 3))
 	dst = binary.BigEndian.AppendUint32(dst, d.SubscriptionID)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(d.Shared)))
@@ -42,7 +24,7 @@ func appendEntryHead(dst []byte, d *Delivery, body bool) []byte {
 
 // parseEntry gives the delivery without its message, and either the id of the
 // body or the message.
-func parseEntry(b []byte) (d Delivery, body uint64, inline []byte, err error) {
+func parseEntry(b []byte) (d store.Delivery, body uint64, inline []byte, err error) {
 	if err := head("queue entry", b, entryHead, 15); err != nil {
 		return d, 0, nil, err
 	}
@@ -50,7 +32,7 @@ func parseEntry(b []byte) (d Delivery, body uint64, inline []byte, err error) {
 	if n > len(b) {
 		return d, 0, nil, fmt.Errorf("queue entry: filter of %d bytes in %d", n-entryHead, len(b)-entryHead)
 	}
-	d = Delivery{
+	d = store.Delivery{
 		QoS: b[1] & 3, Retain: b[1]&4 != 0,
 		SubscriptionID: binary.BigEndian.Uint32(b[2:]),
 		Shared:         string(b[entryHead:n]),
@@ -70,22 +52,6 @@ func bodyOf(b []byte) (uint64, error) {
 	return body, err
 }
 
-// OutgoingState is how far the delivery of a QoS 2 message is.
-type OutgoingState byte
-
-// The states of an outgoing QoS 2 exchange.
-const (
-	Sent     OutgoingState = 1 // PUBLISH sent; the entry is still in the queue
-	Released OutgoingState = 2 // PUBREL sent; the entry may be gone
-)
-
-// Outgoing is a QoS 2 message on its way to the client.
-type Outgoing struct {
-	ID    uint16 // packet identifier
-	State OutgoingState
-	Seq   uint64 // of the entry
-}
-
 // An outgoing exchange; its packet identifier is in the key:
 //
 //	| version 1 | state 1 | sequence 8 |
@@ -93,19 +59,19 @@ type Outgoing struct {
 // An incoming one is the version alone.
 const outgoingSize = 10
 
-func appendOutgoing(dst []byte, o *Outgoing) []byte {
+func appendOutgoing(dst []byte, o *store.Outgoing) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, version, byte(o.State)), o.Seq)
 }
 
-func parseOutgoing(b []byte, o *Outgoing) error {
+func parseOutgoing(b []byte, o *store.Outgoing) error {
 	if err := head("outgoing QoS 2", b, 1, 0); err != nil {
 		return err
 	}
 	if err := whole("outgoing QoS 2", b, outgoingSize); err != nil {
 		return err
 	}
-	o.State, o.Seq = OutgoingState(b[1]), binary.BigEndian.Uint64(b[2:])
-	if o.State != Sent && o.State != Released {
+	o.State, o.Seq = store.OutgoingState(b[1]), binary.BigEndian.Uint64(b[2:])
+	if o.State != store.Sent && o.State != store.Released {
 		return fmt.Errorf("outgoing QoS 2: unknown state %d", o.State)
 	}
 	return nil

@@ -13,6 +13,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"vernemq/queue"
+	"vernemq/queue/store"
 )
 
 // failing lets the n-th write to the disk and all after it fail, as a full disk
@@ -41,17 +43,17 @@ func (f *failing) MaybeError(op errorfs.Op) error {
 func fill(t *testing.T, s *Store) (states []string, done int) {
 	m := newModel()
 	states = append(states, m.String())
-	var refs []Ref
+	var refs []queue.Ref
 	errs := make(chan error, 100)
 	c := testClients[0]
 	for i := range 60 {
 		b := s.NewBatch()
-		x := &Session{LastID: uint16(i)}
+		x := &store.Session{LastID: uint16(i)}
 		b.PutSession(c, x)
 		m.records[recordName("session", c, "")] = sessionText(x)
 		msg := testMessage("t", strings.Repeat(string(rune('a'+i%26)), 3000))
 		for _, to := range testClients[:3] {
-			d := Delivery{Msg: msg, QoS: 1}
+			d := store.Delivery{Msg: msg, QoS: 1}
 			r := b.Enqueue(to, d, i%2 == 0)
 			m.queues[to] = append(m.queues[to], modelEntry{r, entryText(&d, r.Body)})
 			if to == c {

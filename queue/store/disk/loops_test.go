@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
+	"vernemq/queue/store"
 )
 
 // TestLoops lets several loops write, and read beside it: each client gets what
@@ -44,8 +45,8 @@ func work(s *Store, loop int) error {
 		}
 		for range 5 {
 			m := testMessage("t", fmt.Sprint(sent))
-			b.Enqueue(c, Delivery{Msg: m, QoS: 1}, true)
-			b.Enqueue(other, Delivery{Msg: m, QoS: 1}, true)
+			b.Enqueue(c, store.Delivery{Msg: m, QoS: 1}, true)
+			b.Enqueue(other, store.Delivery{Msg: m, QoS: 1}, true)
 			m.Release()
 			sent++
 		}

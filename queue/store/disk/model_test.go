@@ -35,7 +35,7 @@ type model struct {
 }
 
 type modelEntry struct {
-	ref  Ref
+	ref  queue.Ref
 	text string
 }
 
@@ -76,7 +76,7 @@ func (m *model) String() string {
 	return b.String()
 }
 
-func entryText(d *Delivery, body uint64) string {
+func entryText(d *store.Delivery, body uint64) string {
 	return fmt.Sprintf("%d %v %d %q %d %s", d.QoS, d.Retain, d.SubscriptionID, d.Shared, body, messageText(d.Msg))
 }
 
@@ -84,7 +84,7 @@ func messageText(m *queue.Message) string {
 	return fmt.Sprintf("%q %q %x %d %v %d %d", m.Topic(), m.Forward(), m.Payload(), m.QoS, m.Retain, m.From, m.Expires)
 }
 
-func sessionText(x *Session) string {
+func sessionText(x *store.Session) string {
 	y := *x
 	y.Will = nil
 	if x.Will == nil {
@@ -96,7 +96,7 @@ func sessionText(x *Session) string {
 // load reads a store through its own functions into a model.
 func load(s *Store) (*model, error) {
 	m := newModel()
-	err := s.Sessions(1, func(_ int, c store.Client, x *Session, subs []Subscription) error {
+	err := s.Sessions(1, func(_ int, c store.Client, x *store.Session, subs []store.Subscription) error {
 		m.records[recordName("session", c, "")] = sessionText(x)
 		for _, sub := range subs {
 			m.records[recordName("sub", c, sub.Filter)] = fmt.Sprintf("%+v", sub)
@@ -146,7 +146,7 @@ func (m *model) loadClient(s *Store, c store.Client) error {
 	}
 	b, err := s.Bounds(c)
 	if q := m.queues[c]; err == nil && len(q) > 0 {
-		if want := (Bounds{q[0].ref.Seq, q[len(q)-1].ref.Seq, len(q)}); b != want {
+		if want := (store.Bounds{First: q[0].ref.Seq, Last: q[len(q)-1].ref.Seq, Len: len(q)}); b != want {
 			return fmt.Errorf("bounds of %v: %+v, want %+v", c, b, want)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
+	"vernemq/queue/store"
 )
 
 var update = flag.Bool("update", false, "write the golden store anew")
@@ -29,20 +30,20 @@ func commit(t testing.TB, s *Store, b *Batch) {
 // golden writes one of everything.
 func golden(t *testing.T, s *Store) {
 	b := s.NewBatch()
-	will := &Will{Topic: []byte("gone"), Payload: []byte("bye"), QoS: 1, Delay: 30, Due: 1_700_000_030}
-	b.PutSession(testClients[0], &Session{Version: 5, Expiry: 3600, Absent: 1_700_000_000, Ends: 1_700_003_600, LastID: 17, Will: will})
-	b.PutSession(testClients[2], &Session{Version: 4, Expiry: 1<<32 - 1})
-	b.PutSubscription(testClients[0], &Subscription{Filter: "$share/g/a/+", QoS: 2, RetainAsPublished: true, ID: 5})
-	b.PutSubscription(testClients[0], &Subscription{Filter: "b/#", QoS: 1, NoLocal: true})
+	will := &store.Will{Topic: []byte("gone"), Payload: []byte("bye"), QoS: 1, Delay: 30, Due: 1_700_000_030}
+	b.PutSession(testClients[0], &store.Session{Version: 5, Expiry: 3600, Absent: 1_700_000_000, Ends: 1_700_003_600, LastID: 17, Will: will})
+	b.PutSession(testClients[2], &store.Session{Version: 4, Expiry: 1<<32 - 1})
+	b.PutSubscription(testClients[0], &store.Subscription{Filter: "$share/g/a/+", QoS: 2, RetainAsPublished: true, ID: 5})
+	b.PutSubscription(testClients[0], &store.Subscription{Filter: "b/#", QoS: 1, NoLocal: true})
 	m := testMessage("a/b", "to several")
 	for _, c := range testClients[:3] {
-		b.Enqueue(c, Delivery{Msg: m, QoS: 1, SubscriptionID: 5, Shared: "$share/g/a/+"}, true)
+		b.Enqueue(c, store.Delivery{Msg: m, QoS: 1, SubscriptionID: 5, Shared: "$share/g/a/+"}, true)
 	}
-	r := b.Enqueue(testClients[0], Delivery{Msg: m, QoS: 2, Retain: true}, false)
+	r := b.Enqueue(testClients[0], store.Delivery{Msg: m, QoS: 2, Retain: true}, false)
 	b.PutRetained("m", m)
 	m.Release()
-	b.PutOutgoing(testClients[0], &Outgoing{ID: 16, State: Sent, Seq: r.Seq})
-	b.PutOutgoing(testClients[0], &Outgoing{ID: 17, State: Released})
+	b.PutOutgoing(testClients[0], &store.Outgoing{ID: 16, State: store.Sent, Seq: r.Seq})
+	b.PutOutgoing(testClients[0], &store.Outgoing{ID: 17, State: store.Released})
 	b.PutIncoming(testClients[2], 1000)
 	commit(t, s, b)
 }
@@ -226,7 +227,7 @@ func TestAnnihilation(t *testing.T) {
 	before := s.Metrics()
 	b := s.NewBatch()
 	for i := range 6 {
-		b.Dequeue(testClients[0], b.Enqueue(testClients[0], Delivery{Msg: m, QoS: 1}, i%2 == 0))
+		b.Dequeue(testClients[0], b.Enqueue(testClients[0], store.Delivery{Msg: m, QoS: 1}, i%2 == 0))
 	}
 	if !b.Empty() || b.Size() < 0 {
 		t.Errorf("%d writes of %d bytes", b.live, b.Size())
@@ -237,9 +238,9 @@ func TestAnnihilation(t *testing.T) {
 	s.Commit(s.NewBatch(), func(error) { <-block })
 	time.Sleep(10 * time.Millisecond) // the writer is busy: these make a group
 	one, two := s.NewBatch(), s.NewBatch()
-	r1 := one.Enqueue(testClients[0], Delivery{Msg: m, QoS: 1}, true)
-	r2 := one.Enqueue(testClients[1], Delivery{Msg: m, QoS: 1}, true)
-	r3 := one.Enqueue(testClients[1], Delivery{Msg: m, QoS: 1}, false)
+	r1 := one.Enqueue(testClients[0], store.Delivery{Msg: m, QoS: 1}, true)
+	r2 := one.Enqueue(testClients[1], store.Delivery{Msg: m, QoS: 1}, true)
+	r3 := one.Enqueue(testClients[1], store.Delivery{Msg: m, QoS: 1}, false)
 	two.Dequeue(testClients[0], r1)
 	two.Dequeue(testClients[1], r2)
 	two.Dequeue(testClients[1], r3)

@@ -3,6 +3,7 @@ package disk
 import (
 	"encoding/binary"
 
+	"vernemq/queue"
 	"vernemq/queue/store"
 )
 
@@ -12,8 +13,8 @@ import (
 // many says that the message has or may have other receivers in this batch: it
 // is then written once, as a body that their entries share. Without, it is
 // written in the entry. To be wrong about it only costs bytes.
-func (b *Batch) Enqueue(c store.Client, d Delivery, many bool) Ref {
-	r := Ref{Seq: b.store.number(), batch: b.number, at: uint32(len(b.ops))}
+func (b *Batch) Enqueue(c store.Client, d store.Delivery, many bool) queue.Ref {
+	r := queue.Ref{Seq: b.store.number(), Batch: b.number, At: uint32(len(b.ops))}
 	o := op{act: actEnqueue, client: c, key: len(b.buf), seq: r.Seq}
 	if many {
 		o.body = b.bodyFor(&d, r.Seq)
@@ -34,7 +35,7 @@ func (b *Batch) Enqueue(c store.Client, d Delivery, many bool) Ref {
 
 // bodyFor counts one entry more of the message's body, which it makes if there
 // is none yet or the latest has enough of them. It returns its index plus 1.
-func (b *Batch) bodyFor(d *Delivery, id uint64) int32 {
+func (b *Batch) bodyFor(d *store.Delivery, id uint64) int32 {
 	if i, ok := b.shared[d.Msg]; ok && b.bodies[i].count < b.store.receivers {
 		b.bodies[i].count++
 		return i + 1
@@ -47,13 +48,13 @@ func (b *Batch) bodyFor(d *Delivery, id uint64) int32 {
 
 // Dequeue removes an entry; once for each Ref. An entry of this batch, or of
 // one that the writer has not begun, costs no write at all.
-func (b *Batch) Dequeue(c store.Client, r Ref) {
-	if r.batch == b.number && b.kill(r.at, c, r.Seq) {
+func (b *Batch) Dequeue(c store.Client, r queue.Ref) {
+	if r.Batch == b.number && b.kill(r.At, c, r.Seq) {
 		return
 	}
 	o := op{
 		act: actDequeue, client: c, key: len(b.buf), seq: r.Seq, bodyID: r.Body,
-		inBatch: r.batch, inOps: r.at,
+		inBatch: r.Batch, inOps: r.At,
 	}
 	b.buf = appendEntryKey(b.buf, c, r.Seq)
 	o.value = len(b.buf)
@@ -99,7 +100,7 @@ func (b *Batch) bury(o *op) {
 
 // DeleteSession removes all of a client: session, subscriptions, QoS 2 state
 // and every entry enqueued so far. What comes later for the same client counts.
-// No Ref of the client given before may be used afterwards.
+// No queue.Ref of the client given before may be used afterwards.
 //
 // A long queue is gone for every reader at once, and from the disk little by
 // little.

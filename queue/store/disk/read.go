@@ -6,24 +6,13 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"vernemq/queue"
 	"vernemq/queue/store"
 )
 
-// Bounds says what a client's queue holds.
-type Bounds struct {
-	First, Last uint64 // sequences, 0 when the queue is empty
-	Len         int
-}
-
-// Queued is an entry as it was read. Who gets it owns one hold on the message.
-type Queued struct {
-	Ref
-	Delivery
-}
-
 // Bounds counts the entries of a client's queue that are committed. It reads
 // keys only.
-func (s *Store) Bounds(c store.Client) (b Bounds, err error) {
+func (s *Store) Bounds(c store.Client) (b store.Bounds, err error) {
 	err = s.entries(s.db, c, 0, func(_ pebble.Reader, seq uint64, _ *pebble.Iterator) (bool, error) {
 		if b.Len++; b.Len == 1 {
 			b.First = seq
@@ -32,7 +21,7 @@ func (s *Store) Bounds(c store.Client) (b Bounds, err error) {
 		return true, nil
 	})
 	if err != nil {
-		return Bounds{}, fmt.Errorf("cannot read queue of %s: %w", c.ID, err)
+		return store.Bounds{}, fmt.Errorf("cannot read queue of %s: %w", c.ID, err)
 	}
 	return b, nil
 }
@@ -40,10 +29,10 @@ func (s *Store) Bounds(c store.Client) (b Bounds, err error) {
 // Page reads entries of a client's queue that are committed, beginning at a
 // sequence: at most n, and no further one when their messages have size bytes
 // or more. On an error none is returned.
-func (s *Store) Page(c store.Client, from uint64, n, size int) ([]Queued, error) {
+func (s *Store) Page(c store.Client, from uint64, n, size int) ([]store.Queued, error) {
 	snapshot := s.db.NewSnapshot() // entries and their bodies go together
 	defer func() { _ = snapshot.Close() }()
-	var page []Queued
+	var page []store.Queued
 	err := s.entries(snapshot, c, from, func(r pebble.Reader, seq uint64, it *pebble.Iterator) (bool, error) {
 		if len(page) >= n || size <= 0 {
 			return false, nil
@@ -96,8 +85,8 @@ func (s *Store) entries(r pebble.Reader, c store.Client, from uint64,
 	return it.Error()
 }
 
-func readEntry(r pebble.Reader, seq uint64, it *pebble.Iterator) (Queued, error) {
-	q := Queued{Ref: Ref{Seq: seq}}
+func readEntry(r pebble.Reader, seq uint64, it *pebble.Iterator) (store.Queued, error) {
+	q := store.Queued{Ref: queue.Ref{Seq: seq}}
 	value, err := it.ValueAndErr()
 	if err != nil {
 		return q, err
@@ -138,14 +127,14 @@ func readBody(r pebble.Reader, id uint64) ([]byte, error) {
 
 // Exchanges reads the QoS 2 exchanges of a client that have not ended: outgoing
 // ones and the packet identifiers of incoming ones.
-func (s *Store) Exchanges(c store.Client) (out []Outgoing, in []uint16, err error) {
+func (s *Store) Exchanges(c store.Client) (out []store.Outgoing, in []uint16, err error) {
 	n := len(appendPrefix(nil, kindOutgoing, c))
 	err = s.scan(appendPrefix(nil, kindOutgoing, c), func(key, value []byte) error {
 		id, err := packetID(key[n:])
 		if err != nil {
 			return err
 		}
-		o := Outgoing{ID: id}
+		o := store.Outgoing{ID: id}
 		out = append(out, o)
 		return parseOutgoing(value, &out[len(out)-1])
 	})

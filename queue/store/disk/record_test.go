@@ -16,14 +16,14 @@ import (
 func samples() map[byte][]byte {
 	m := testMessage("a/b", "payload")
 	defer m.Release()
-	will := &Will{Topic: []byte("w"), Forward: []byte("pp"), Payload: []byte("x"), QoS: 1, Retain: true, Delay: 4, Expiry: 5, Expires: true, Due: 6}
-	d := Delivery{QoS: 2, Retain: true, SubscriptionID: 9, Shared: "$share/g/#"}
+	will := &store.Will{Topic: []byte("w"), Forward: []byte("pp"), Payload: []byte("x"), QoS: 1, Retain: true, Delay: 4, Expiry: 5, Expires: true, Due: 6}
+	d := store.Delivery{QoS: 2, Retain: true, SubscriptionID: 9, Shared: "$share/g/#"}
 	return map[byte][]byte{
-		kindSession:      appendSession(nil, &Session{Version: 5, Clean: true, Expiry: 1, Absent: 2, Ends: 3, LastID: 4, Will: will}),
-		kindSubscription: appendSubscription(nil, &Subscription{QoS: 2, NoLocal: true, RetainAsPublished: true, ID: 8}),
+		kindSession:      appendSession(nil, &store.Session{Version: 5, Clean: true, Expiry: 1, Absent: 2, Ends: 3, LastID: 4, Will: will}),
+		kindSubscription: appendSubscription(nil, &store.Subscription{QoS: 2, NoLocal: true, RetainAsPublished: true, ID: 8}),
 		kindEntry:        appendMessage(appendEntryHead(nil, &d, false), m),
 		kindBody:         appendMessage(appendCount(nil, 3), m),
-		kindOutgoing:     appendOutgoing(nil, &Outgoing{State: Released, Seq: 5}),
+		kindOutgoing:     appendOutgoing(nil, &store.Outgoing{State: store.Released, Seq: 5}),
 		kindRetained:     appendMessage(nil, m),
 		kindDoomed:       {version, 0, 0, 0, 0, 0, 0, 1, 0},
 	}
@@ -33,11 +33,11 @@ func samples() map[byte][]byte {
 func reencode(kind byte, b []byte) ([]byte, error) {
 	switch kind {
 	case kindSession:
-		var s Session
+		var s store.Session
 		err := parseSession(b, &s)
 		return appendSession(nil, &s), err
 	case kindSubscription:
-		var s Subscription
+		var s store.Subscription
 		err := parseSubscription(b, &s)
 		return appendSubscription(nil, &s), err
 	case kindEntry:
@@ -57,7 +57,7 @@ func reencode(kind byte, b []byte) ([]byte, error) {
 		}
 		return reencodeMessage(appendCount(nil, n), message)
 	case kindOutgoing:
-		var o Outgoing
+		var o store.Outgoing
 		err := parseOutgoing(b, &o)
 		return appendOutgoing(nil, &o), err
 	case kindRetained:

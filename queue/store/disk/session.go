@@ -3,30 +3,8 @@ package disk
 import (
 	"encoding/binary"
 	"fmt"
+	"vernemq/queue/store"
 )
-
-// Session is what is kept of a session besides its subscriptions and queue.
-// Times are wall clock, in Unix seconds.
-type Session struct {
-	Version byte   // protocol level of the latest connection
-	Clean   bool   // it began with Clean Session, or with Clean Start and no expiry
-	Expiry  uint32 // Session Expiry Interval
-	Absent  int64  // since when the client is away, 0 while it is connected
-	Ends    int64  // when the session ends, 0 when it never does
-	LastID  uint16 // packet identifier handed out last
-	Will    *Will  // nil when there is none
-}
-
-// Will is the will message of a session.
-type Will struct {
-	Topic, Forward, Payload []byte // Forward: properties in wire format
-	QoS                     byte
-	Retain                  bool
-	Delay                   uint32 // Will Delay Interval
-	Expiry                  uint32 // Message Expiry Interval
-	Expires                 bool   // Expiry is set
-	Due                     int64  // when it is published, 0 when that is not decided
-}
 
 // A session:
 //
@@ -45,7 +23,7 @@ const (
 	willHead    = 24
 )
 
-func appendSession(dst []byte, s *Session) []byte {
+func appendSession(dst []byte, s *store.Session) []byte {
 	dst = append(dst, version, bit(s.Clean, 2)|bit(s.Will != nil, 3), s.Version)
 	dst = binary.BigEndian.AppendUint32(dst, s.Expiry)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Absent))
@@ -57,7 +35,7 @@ func appendSession(dst []byte, s *Session) []byte {
 	return appendWill(dst, s.Will)
 }
 
-func appendWill(dst []byte, w *Will) []byte {
+func appendWill(dst []byte, w *store.Will) []byte {
 	dst = append(dst, version, w.QoS&3|bit(w.Retain, 2)|bit(w.Expires, 3))
 	dst = binary.BigEndian.AppendUint32(dst, w.Delay)
 	dst = binary.BigEndian.AppendUint32(dst, w.Expiry)
@@ -69,11 +47,11 @@ func appendWill(dst []byte, w *Will) []byte {
 }
 
 // parseSession fills s. The will is a copy.
-func parseSession(b []byte, s *Session) error {
+func parseSession(b []byte, s *store.Session) error {
 	if err := head("session", b, sessionHead, 12); err != nil {
 		return err
 	}
-	*s = Session{
+	*s = store.Session{
 		Version: b[2], Clean: b[1]&4 != 0,
 		Expiry: binary.BigEndian.Uint32(b[3:]),
 		Absent: int64(binary.BigEndian.Uint64(b[7:])),
@@ -88,7 +66,7 @@ func parseSession(b []byte, s *Session) error {
 	return whole("session", b, sessionHead)
 }
 
-func parseWill(b []byte) (*Will, error) {
+func parseWill(b []byte) (*store.Will, error) {
 	if err := head("will", b, willHead, 15); err != nil {
 		return nil, err
 	}
@@ -98,22 +76,13 @@ func parseWill(b []byte) (*Will, error) {
 		return nil, fmt.Errorf("will: topic and properties of %d bytes in %d", props-willHead, len(b)-willHead)
 	}
 	data := append([]byte(nil), b...)
-	return &Will{
+	return &store.Will{
 		Topic: data[willHead:topic:topic], Forward: data[topic:props:props], Payload: data[props:],
 		QoS: b[1] & 3, Retain: b[1]&4 != 0, Expires: b[1]&8 != 0,
 		Delay:  binary.BigEndian.Uint32(b[2:]),
 		Expiry: binary.BigEndian.Uint32(b[6:]),
 		Due:    int64(binary.BigEndian.Uint64(b[10:])),
 	}, nil
-}
-
-// Subscription is one subscription of a session.
-type Subscription struct {
-	Filter            string // whole, with $share/...
-	QoS               byte   // granted
-	NoLocal           bool
-	RetainAsPublished bool
-	ID                uint32 // Subscription Identifier, 0 when it has none
 }
 
 // A subscription; its filter is in the key:
@@ -123,12 +92,12 @@ type Subscription struct {
 //	flags: bits 0-1 QoS, bit 2 no local, bit 3 retain as published
 const subscriptionSize = 6
 
-func appendSubscription(dst []byte, s *Subscription) []byte {
+func appendSubscription(dst []byte, s *store.Subscription) []byte {
 	dst = append(dst, version, s.QoS&3|bit(s.NoLocal, 2)|bit(s.RetainAsPublished, 3))
 	return binary.BigEndian.AppendUint32(dst, s.ID)
 }
 
-func parseSubscription(b []byte, s *Subscription) error {
+func parseSubscription(b []byte, s *store.Subscription) error {
 	if err := head("subscription", b, subscriptionSize, 15); err != nil {
 		return err
 	}

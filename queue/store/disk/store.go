@@ -146,7 +146,7 @@ func (s *Store) prepareData() error {
 // NewBatch gives an empty batch.
 func (s *Store) NewBatch() *Batch {
 	b := s.pool.Get().(*Batch)
-	for b.number = 0; b.number == 0; { // 0 is that of a Ref from the disk
+	for b.number = 0; b.number == 0; { // 0 is that of a queue.Ref from the disk
 		b.number = s.batches.Add(1)
 	}
 	return b
