@@ -71,6 +71,7 @@ type output struct {
 	buf      *bytebufferpool.ByteBuffer
 	sent     int      // bytes of buf that are written
 	shared   []shared // payloads that go between the bytes of buf
+	holds    []hold   // places from which on it waits, in order
 	bytes    int      // in shared
 	progress uint32   // loop clock of the latest progress
 	deadline uint32   // in quarter seconds; end of draining

@@ -42,7 +42,7 @@ const maxPieces = 1024
 // flush writes pending output as far as the kernel takes it.
 func (l *Loop) flush(c *Conn) {
 	o := c.out
-	for o != nil && o.pending() > 0 {
+	for o != nil && o.sendable() {
 		n, want, err := l.write(c, o)
 		if err == unix.EAGAIN {
 			l.wait(c)
@@ -70,14 +70,18 @@ func (l *Loop) flush(c *Conn) {
 // write hands the kernel as much as fits into one call.
 func (l *Loop) write(c *Conn, o *output) (n, want int, err error) {
 	l.stats.writes.inc()
+	end := o.ready()
 	if len(o.shared) == 0 {
-		b := o.buf.B[o.sent:]
+		b := o.buf.B[o.sent:end]
 		n, err = unix.Write(int(c.fd), b)
 		return n, len(b), err
 	}
 	pieces, at := l.iov[:0], o.sent
 	for i := range o.shared {
 		s := &o.shared[i]
+		if s.at >= end && len(o.holds) > 0 {
+			break
+		}
 		if s.at > at {
 			pieces = append(pieces, o.buf.B[at:s.at])
 			at = s.at
@@ -87,8 +91,8 @@ func (l *Loop) write(c *Conn, o *output) (n, want int, err error) {
 			break
 		}
 	}
-	if len(pieces) < maxPieces-2 && at < len(o.buf.B) {
-		pieces = append(pieces, o.buf.B[at:])
+	if len(pieces) < maxPieces-2 && at < end {
+		pieces = append(pieces, o.buf.B[at:end])
 	}
 	for _, p := range pieces {
 		want += len(p)
@@ -137,6 +141,9 @@ func (l *Loop) wait(c *Conn) {
 		for i := range o.shared {
 			o.shared[i].at -= o.sent
 		}
+		for i := range o.holds {
+			o.holds[i].at -= o.sent
+		}
 		o.sent = 0
 	}
 	c.watch(c.interest | watchWrite)
@@ -152,12 +159,14 @@ func (l *Loop) written(c *Conn) {
 	o := c.out
 	pending := 0
 	if o != nil {
-		if pending = o.pending(); pending == 0 {
+		if pending = o.pending(); pending == 0 && len(o.holds) == 0 {
 			o.discard()
 			c.watch(c.interest &^ watchWrite)
 			if c.state == stateOpen || c.state == stateLobby {
 				c.freeOutput()
 			}
+		} else if !o.sendable() {
+			c.watch(c.interest &^ watchWrite)
 		}
 	}
 	if c.flags&flagFull != 0 && pending < l.reactor.cfg.HighWater/2 && c.state == stateOpen {
@@ -176,7 +185,7 @@ func (o *output) discard() {
 		o.buf = nil
 	}
 	list := o.shared
-	o.sent, o.bytes, o.shared = 0, 0, nil
+	o.sent, o.bytes, o.shared, o.holds = 0, 0, nil, nil
 	for _, s := range list {
 		if s.ref != nil {
 			s.ref.Release()

@@ -60,6 +60,7 @@ type Loop struct {
 	draining  []connRef
 	borrowers []connRef // with output that lies in the read buffer
 	stuck     []connRef // with output that the kernel does not take
+	holding   []holding // with output that waits for a number
 	lobby     lobby
 	conns     int // that this loop owns
 	exit      bool
