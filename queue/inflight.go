@@ -191,3 +191,28 @@ func (f *Inflight) Clear() int {
 	*f = Inflight{lastID: f.lastID}
 	return n
 }
+
+// Restore puts a message into the window that was sent before a restart. They
+// come in the order in which they were sent, before any other.
+func (f *Inflight) Restore(x Flight) {
+	if f.strays == nil {
+		f.strays = new(strays)
+	}
+	f.strays.add(x)
+	f.count++
+}
+
+// Stored gives the sequences between two of those entries in flight that are in
+// the store, nil when there are none.
+func (f *Inflight) Stored(first, last uint64) map[uint64]bool {
+	var found map[uint64]bool
+	for x := range f.All {
+		if n := x.Ref.Seq; n != 0 && n >= first && n <= last {
+			if found == nil {
+				found = map[uint64]bool{}
+			}
+			found[n] = true
+		}
+	}
+	return found
+}

@@ -15,7 +15,6 @@ import (
 
 	"vernemq/codec"
 	"vernemq/queue"
-	"vernemq/queue/store"
 	"vernemq/reactor"
 )
 
@@ -151,7 +150,7 @@ func TestStop(t *testing.T) {
 // TestStopStuck stops a broker with a loop that is stuck: the call ends soon
 // after its time is over, and the store stays open for what still runs.
 func TestStopStuck(t *testing.T) {
-	b, err := New(testConfig(2), store.NewMemory(2), slog.New(slog.DiscardHandler))
+	b, err := New(testConfig(2), newStore(t), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +175,7 @@ func TestStopStuck(t *testing.T) {
 // refused: the line that says so stays short.
 func TestLongNameInLog(t *testing.T) {
 	var text bytes.Buffer
-	b, err := New(testConfig(1), store.NewMemory(1), slog.New(slog.NewTextHandler(&text, nil)))
+	b, err := New(testConfig(1), newStore(t), slog.New(slog.NewTextHandler(&text, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

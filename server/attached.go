@@ -58,7 +58,11 @@ func (a *attached) Presence(online bool) {
 // Accompanied: the client's own session is always there.
 func (a *attached) Accompanied() bool { return true }
 
-func (a *attached) Inherit(m *queue.Message, e queue.Entry) { a.inherit(&a.session, m, e) }
+func (a *attached) Inherit(m *queue.Message, e queue.Entry) bool {
+	return a.inherit(&a.session, m, e)
+}
+
+func (a *attached) Hold() { a.loop.keepBack(a.conn) }
 
 func (a *attached) Ended() {
 	a.setOthers(slices.DeleteFunc(a.others(), func(x *attached) bool { return x == a }))
@@ -71,8 +75,9 @@ func (c *client) promote() {
 	a := c.others()[0]
 	c.setOthers(slices.Delete(c.others(), 0, 1))
 	c.loop.dropTimer(c.timer)
+	old := c.session
 	c.session, c.conn, c.timer = a.session, a.conn, a.timer
-	c.session.Move(c)
+	c.session.Succeed(&old, c)
 	c.loop.timers[c.timer] = &c.session
 	c.conn.SetUser(c)
 }
@@ -115,13 +120,14 @@ func (c *client) pick(except *session.Session) *session.Session {
 
 // inherit gives a message of a session that leaves to another one of the
 // client, if each message goes to one of them.
-func (c *client) inherit(leaves *session.Session, m *queue.Message, e queue.Entry) {
+func (c *client) inherit(leaves *session.Session, m *queue.Message, e queue.Entry) bool {
 	to := c.pick(leaves)
 	if !c.loop.broker.config.Load().QueueBalance || e.QoS == 0 || to == nil {
-		return
+		return false
 	}
 	p := &c.loop.behind
 	p.View(m)
 	to.Take(p, e)
 	p.Reset()
+	return true
 }

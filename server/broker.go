@@ -17,7 +17,7 @@ import (
 
 	"vernemq/codec"
 	"vernemq/queue"
-	"vernemq/queue/store"
+	"vernemq/queue/store/disk"
 	"vernemq/reactor"
 	"vernemq/server/config"
 	"vernemq/server/metrics"
@@ -34,7 +34,9 @@ type Broker struct {
 	config     atomic.Pointer[config.Config] // replaced as a whole
 	reactor    *reactor.Reactor
 	loops      []*loop
-	store      store.Store
+	store      *disk.Store
+	readers    readers
+	trouble    atomic.Pointer[string] // why nothing is stored, nil when all is well
 	index      *trie.Index[route]
 	retained   *trie.Topics[*queue.Message] // unpooled messages, readers do not count
 	shares     map[uint32]*group            // by number
@@ -47,8 +49,9 @@ type Broker struct {
 	listeners  []*reactor.Listener // written by Listen before and Stop after the loops run
 }
 
-// New makes a broker that does not listen yet. Its loops run.
-func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) {
+// New makes a broker with what the store has. It does not listen yet; its loops
+// run. The store is the broker's from now on, unless there is an error.
+func New(cfg *config.Config, st *disk.Store, log *slog.Logger) (*Broker, error) {
 	if cfg.Loops > maxLoops {
 		return nil, fmt.Errorf("cannot run %d loops: at most %d", cfg.Loops, maxLoops)
 	}
@@ -63,7 +66,7 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 		ReadBuffer:     readBuffer(cfg, os.DirFS("/"), log),
 		MaxRemaining:   func(*reactor.Listener) int { return b.config.Load().MaxMessageSize },
 		NewHandler: func(rl *reactor.Loop) reactor.Handler {
-			l := newLoop(b, rl)
+			l := newLoop(b, rl, st)
 			b.loops = append(b.loops, l)
 			return l
 		},
@@ -76,7 +79,16 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 	for _, l := range b.loops {
 		l.out = make([][]delivery, len(b.loops))
 	}
+	if err := b.restore(st); err != nil {
+		_ = r.Stop(context.Background())
+		return nil, fmt.Errorf("cannot read the store: %w", err)
+	}
+	b.readers.start()
 	r.Start()
+	for _, l := range b.loops {
+		l.reactor.Post(l.readLeft)
+	}
+	b.background.Go(b.watchDisk)
 	b.background.Go(b.giveBack)
 	if every := cfg.ExpireRetainCache; every > 0 {
 		b.background.Go(func() { b.sweep(every) })
@@ -132,12 +144,16 @@ func (b *Broker) stop(ctx context.Context) error {
 	b.everywhere(ctx, func(*loop) {})
 	b.everywhere(ctx, func(*loop) {})
 	b.everywhere(ctx, func(l *loop) { l.endSessions(errShutdown) })
+	b.readers.stop()
 	err := b.reactor.Stop(ctx)
 	if err != nil {
 		err = fmt.Errorf("cannot stop the loops: %w", err)
 		if errors.Is(err, reactor.ErrStuck) {
 			return err // what runs may use the store
 		}
+	}
+	for _, l := range b.loops {
+		l.handIn() // connections that were cut
 	}
 	if e := b.store.Close(); e != nil {
 		err = errors.Join(err, fmt.Errorf("cannot close the store: %w", e))
@@ -163,8 +179,8 @@ func (b *Broker) everywhere(ctx context.Context, f func(*loop)) {
 
 var errShutdown = &codec.Error{Code: codec.ServerShuttingDown, Text: "server shuts down"}
 
-// publishWills publishes the wills of the loop's clients, delayed ones too:
-// there will be no later.
+// publishWills publishes the wills of the loop's clients, delayed ones too if
+// the store does not keep them: there will be no later.
 func (l *loop) publishWills() {
 	for c := range l.clients.all {
 		c.session.PublishWill()

@@ -15,7 +15,6 @@ import (
 	"go.uber.org/goleak"
 
 	"vernemq/codec"
-	"vernemq/queue/store"
 	"vernemq/server/config"
 )
 
@@ -33,7 +32,7 @@ func testConfig(loops int) *config.Config {
 // startBroker runs a broker for a test.
 func startBroker(t testing.TB, cfg *config.Config) *Broker {
 	t.Helper()
-	b, err := New(cfg, store.NewMemory(cfg.Loops), slog.New(slog.NewTextHandler(io.Discard, nil)))
+	b, err := New(cfg, newStore(t), slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

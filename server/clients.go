@@ -24,8 +24,11 @@ func (c *client) Clock() uint32             { return c.loop.clock() }
 func (c *client) Unix() int64               { return c.loop.unix() }
 func (c *client) Scratch() *session.Scratch { return &c.loop.scratch }
 func (c *client) Metrics() *metrics.Set     { return &c.loop.metrics }
-func (c *client) Store() store.Shard        { return c.loop.store }
-func (c *client) Subscriptions() int        { return c.subs.len() }
+func (c *client) Records() store.Records    { return c.loop.records() }
+func (c *client) Writes() uint64            { return c.loop.ledger.written }
+func (c *client) Last() uint64              { return c.loop.ledger.store.Last() }
+func (c *client) Hold()                     { c.loop.keepBack(c.conn) }
+func (c *client) Safe() bool                { return c.loop.broker.safe() }
 
 func (c *client) Arm(deadline uint32) { c.loop.wheel.Set(c.timer, deadline) }
 
@@ -48,7 +51,7 @@ func (c *client) Unsubscribe(filter []byte) bool {
 }
 
 func (c *client) Retained(filter []byte, yield func(*queue.Message) bool) {
-	c.loop.broker.retainedFor(c.session.Mountpoint, filter, c.Unix(), yield)
+	c.loop.retainedFor(c.session.Mountpoint, filter, c.Unix(), yield)
 }
 
 func (c *client) Presence(online bool) {
@@ -72,7 +75,9 @@ func (c *client) Redeliver(share uint32, m *queue.Message) { c.loop.redeliver(sh
 
 func (c *client) Accompanied() bool { return c.more != nil }
 
-func (c *client) Inherit(m *queue.Message, e queue.Entry) { c.inherit(&c.session, m, e) }
+func (c *client) Inherit(m *queue.Message, e queue.Entry) bool {
+	return c.inherit(&c.session, m, e)
+}
 
 func (c *client) Ended() {
 	if c.more != nil {

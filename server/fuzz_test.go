@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"vernemq/codec"
-	"vernemq/queue/store"
 )
 
 // FuzzConnection lets strangers send anything to a whole broker: through the
@@ -36,7 +35,7 @@ func FuzzConnection(f *testing.F) {
 		// TCP would run out of ports.
 		cfg.Listeners[0].Network, cfg.Listeners[0].Address = "unix", filepath.Join(dir, "socket")
 		cfg.AllowMultipleSessions = piece%2 == 1
-		b, err := New(cfg, store.NewMemory(cfg.Loops), slog.New(slog.DiscardHandler))
+		b, err := New(cfg, newStore(t), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

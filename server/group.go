@@ -6,6 +6,7 @@ import (
 
 	"vernemq/queue"
 	"vernemq/server/metrics"
+	"vernemq/trie"
 )
 
 // group is a shared subscription: a filter and a group name
@@ -13,10 +14,12 @@ import (
 // many there are on each loop, chooses a loop in proportion, and that loop
 // chooses the member. Online members come before absent ones.
 type group struct {
-	name  string
-	share uint32 // its number in Broker.shares
-	refs  int    // members, under Broker.wideMu
-	loops []groupMembers
+	name   string
+	node   *trie.Node[route]
+	share  uint32       // its number in Broker.shares
+	refs   int          // members, under Broker.wideMu
+	stored atomic.Int32 // members whose sessions are in the store
+	loops  []groupMembers
 }
 
 // groupMembers are the members of a group on one loop. The counts are read by
@@ -55,22 +58,25 @@ func (l *loop) joinGroup(x *subscription, name string) bool {
 			b.wideMu.Unlock()
 			return false
 		}
-		g = b.newGroup(name)
+		g = b.newGroup(x.node, name)
 		b.widenLocked(r, func(w *wide) { w.groups = append(w.groups, g) })
 	}
 	g.refs++
 	b.wideMu.Unlock()
 	x.group, x.options.Share = g, g.share
+	if x.options.Stored {
+		g.stored.Add(1)
+	}
 	g.loops[l.index].add(x)
 	return true
 }
 
 // newGroup makes a group and gives it a number that no other has. Under
 // Broker.wideMu.
-func (b *Broker) newGroup(name string) *group {
+func (b *Broker) newGroup(node *trie.Node[route], name string) *group {
 	for b.lastShare++; b.lastShare == 0 || b.shares[b.lastShare] != nil; b.lastShare++ {
 	}
-	g := &group{name: name, share: b.lastShare, loops: make([]groupMembers, len(b.loops))}
+	g := &group{name: name, node: node, share: b.lastShare, loops: make([]groupMembers, len(b.loops))}
 	b.shares[g.share] = g
 	return g
 }
@@ -78,6 +84,9 @@ func (b *Broker) newGroup(name string) *group {
 func (l *loop) leaveGroup(x *subscription) {
 	b, g := l.broker, x.group
 	g.loops[l.index].remove(x)
+	if x.options.Stored {
+		g.stored.Add(-1)
+	}
 	b.wideMu.Lock()
 	defer b.wideMu.Unlock()
 	if g.refs--; g.refs == 0 {
@@ -154,9 +163,16 @@ func (l *loop) publishShared(g *group, p *queue.Publication, hops uint8) {
 	case t == l.index:
 		l.deliverShared(g, p)
 	default:
-		l.handOver(t, delivery{msg: p.Message().Hold(), group: g, hops: hops + 1})
+		d := delivery{msg: p.Message().Hold(), group: g, hops: hops + 1}
+		if p.QoS > 0 && g.stored.Load() > 0 {
+			d.ref = l.records().HandOver(l.handover(t, g.node, g.filter(), p))
+		}
+		l.handOver(t, d)
 	}
 }
+
+// filter is the whole filter of the group.
+func (g *group) filter() string { return "$share/" + g.name + "/" + g.node.Filter() }
 
 // redeliver gives a message that a member has left behind to another one. When
 // the broker stops nobody is left to get it.
@@ -233,6 +249,9 @@ func (l *loop) deliverShared(g *group, p *queue.Publication) bool {
 	for i := 1; i < len(list) && i < 8 && x.client.session.Busy(); i++ {
 		m.next++
 		x = list[m.next%len(list)]
+	}
+	if p.Many, p.Shared = false, ""; x.options.Stored {
+		p.Shared = g.filter()
 	}
 	x.client.deliver(p, &x.options)
 	l.metrics.Inc(metrics.RouterMatchesLocal)

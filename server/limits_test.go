@@ -71,11 +71,15 @@ func TestExpiredRetained(t *testing.T) {
 	keep("b/2", 1000)
 	later := time.Now().Unix() + 2
 	seen := 0
-	b.retainedFor("", []byte("a/#"), later, func(*queue.Message) bool { seen++; return true })
+	onLoop(b, 0, func(l *loop) {
+		l.retainedFor("", []byte("a/#"), later, func(*queue.Message) bool { seen++; return true })
+	})
 	if seen != 1 || b.retained.Len() != 3 {
 		t.Errorf("%d messages yielded, %d are left", seen, b.retained.Len())
 	}
-	if n := b.sweepRetained(later); n != 1 || b.retained.Len() != 2 {
+	n := b.sweepRetained(later)
+	onLoop(b, 0, func(*loop) {})
+	if n != 1 || b.retained.Len() != 2 {
 		t.Errorf("%d messages removed, %d are left", n, b.retained.Len())
 	}
 }
@@ -86,7 +90,7 @@ func TestSweep(t *testing.T) {
 	cfg.ExpireRetainCache = 10 * time.Millisecond
 	b := startBroker(t, cfg)
 	old := queue.Publication{Topic: []byte("t"), Payload: []byte("x"), Expires: time.Now().Unix() - 1}
-	b.retain("", &old)
+	onLoop(b, 0, func(l *loop) { l.retain("", &old) })
 	for end := time.Now().Add(10 * time.Second); b.retained.Len() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the message is still there")

@@ -10,7 +10,7 @@ import (
 
 	"vernemq/codec"
 	"vernemq/queue"
-	"vernemq/queue/store"
+	"vernemq/queue/store/disk"
 	"vernemq/reactor"
 	"vernemq/reactor/wheel"
 	"vernemq/server/metrics"
@@ -43,7 +43,7 @@ type loop struct {
 	timers  []*session.Session // by id in the wheel
 	ticking bool
 	spare   []uint32 // ids that are free
-	store   store.Shard
+	ledger  ledger
 
 	inbox *reactor.Inbox[delivery] // written by every loop
 	out   [][]delivery             // for each other loop, handed over when the turn ends
@@ -53,6 +53,10 @@ type loop struct {
 	congested uint64
 	waiters   atomic.Uint64 // loops that wait for this one to catch up; written by any loop
 	held      []heldConn
+
+	loading map[*client][]heldConn // sessions that are read from the store, with who waits for them
+	unread  []*client              // sessions to read after a restart
+	orphans []orphan
 
 	matches []*trie.Node[route]
 	scratch session.Scratch
@@ -74,14 +78,15 @@ type heldConn struct {
 	generation uint32
 }
 
-func newLoop(b *Broker, r *reactor.Loop) *loop {
+func newLoop(b *Broker, r *reactor.Loop, st *disk.Store) *loop {
 	l := &loop{
 		broker: b, reactor: r, index: r.Index(), log: b.log,
-		wheel: wheel.New(r.Now()), store: b.store.Shard(r.Index()),
+		wheel: wheel.New(r.Now()), loading: map[*client][]heldConn{},
 		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		drops:  map[*client]int{},
 	}
 	l.inbox = reactor.NewInbox(r, l.receive)
+	l.openLedger(st)
 	return l
 }
 
@@ -156,11 +161,14 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 		if size == 0 {
 			return n, need
 		}
+		if l.mustWait(c, f) {
+			return n, 0
+		}
 		n += size
 		if !l.packet(c, f) {
 			return len(in), 0
 		}
-		if l.congested != 0 && f.Type() == codec.PUBLISH {
+		if (l.congested != 0 || l.ledger.behind) && f.Type() == codec.PUBLISH {
 			l.hold(c)
 			return n, 0
 		}
@@ -175,6 +183,24 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 		}
 	}
 	return n, 0
+}
+
+// mustWait tells that a client cannot connect yet, because its session is read
+// from the store first. The connection is not read meanwhile; CONNECT comes
+// again then.
+func (l *loop) mustWait(c *reactor.Conn, f codec.Frame) bool {
+	a, ok := c.User().(*admission)
+	if !ok || f.Type() != codec.CONNECT {
+		return false
+	}
+	mountpoint := listenerOf(c).mountpoint
+	cl := l.clients.find(queue.KeyOf(mountpoint, a.id), mountpoint, a.id)
+	if cl == nil || !cl.session.Unread() {
+		return false
+	}
+	c.PauseRead()
+	l.load(cl, c)
+	return true
 }
 
 // packet handles one packet. It returns false when the connection is ending.
@@ -309,8 +335,9 @@ func (l *loop) Tick(now uint32) {
 	l.lines.refill()
 }
 
-// EndTurn hands messages over to other loops.
+// EndTurn hands records over to the store and messages to other loops.
 func (l *loop) EndTurn() {
+	l.handIn()
 	for t, batch := range l.out {
 		if len(batch) > 0 {
 			l.broker.loops[t].inbox.PutAll(batch)
@@ -342,6 +369,9 @@ func (l *loop) receive(batch []delivery) {
 	p := &l.arrived
 	for i := range batch {
 		d := &batch[i]
+		if d.ref.Seq != 0 {
+			l.records().TakeOver(uint16(l.index), d.ref)
+		}
 		p.View(d.msg)
 		l.bytes.Add(-int64(d.msg.Size()))
 		if d.group == nil {
@@ -383,10 +413,15 @@ func (l *loop) relieve() {
 	}
 }
 
-// resume reads the held publishers again once no loop is congested.
+// resume is told that a loop has caught up.
 func (l *loop) resume(from int) {
 	l.congested &^= 1 << from
-	if l.congested != 0 {
+	l.resumeHeld()
+}
+
+// resumeHeld reads the held publishers again once nothing is congested.
+func (l *loop) resumeHeld() {
+	if l.congested != 0 || l.ledger.behind {
 		return
 	}
 	held := l.held

@@ -12,7 +12,6 @@ import (
 
 	"vernemq/codec"
 	"vernemq/queue"
-	"vernemq/queue/store"
 )
 
 // noLink stands for the connections of a million clients: all it takes is
@@ -41,7 +40,7 @@ func TestMillion(t *testing.T) {
 	if testing.Short() {
 		n = 50_000
 	}
-	b, err := New(testConfig(2), store.NewMemory(2), slog.New(slog.DiscardHandler))
+	b, err := New(testConfig(2), newStore(t), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 	"pgregory.net/rapid"
 
 	"vernemq/codec"
-	"vernemq/queue/store"
 	"vernemq/server/config"
 	"vernemq/server/mqttmodel"
 )
@@ -74,7 +73,7 @@ type modelBroker struct {
 }
 
 func startModel(t *rapid.T, cfg *config.Config) *modelBroker {
-	b, err := New(cfg, store.NewMemory(cfg.Loops), slog.New(slog.DiscardHandler))
+	b, err := New(cfg, newStore(t), slog.New(slog.DiscardHandler))
 	if err == nil {
 		err = b.Listen()
 	}

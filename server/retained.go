@@ -8,20 +8,21 @@ import (
 
 // retain keeps p as the retained message of its topic, or removes the one
 // that is kept when p is empty [MQTT-3.3.1-5] [MQTT-3.3.1-6].
-func (b *Broker) retain(mountpoint string, p *queue.Publication) {
+func (l *loop) retain(mountpoint string, p *queue.Publication) {
 	if len(p.Payload) == 0 {
-		b.retained.Delete(mountpoint, string(p.Topic))
-		return
+		l.broker.retained.Delete(mountpoint, string(p.Topic))
+	} else {
+		l.broker.retained.Put(mountpoint, string(p.Topic), p.Unpooled())
 	}
-	b.retained.Put(mountpoint, string(p.Topic), p.Unpooled())
+	l.records().Retain(mountpoint, p.Topic)
 }
 
 // retainedFor yields the retained messages that match a filter at a Unix
 // second. One that has expired goes when it is met.
-func (b *Broker) retainedFor(mountpoint string, filter []byte, now int64, yield func(*queue.Message) bool) {
-	for _, m := range b.retained.Match(mountpoint, string(filter), nil) {
+func (l *loop) retainedFor(mountpoint string, filter []byte, now int64, yield func(*queue.Message) bool) {
+	for _, m := range l.broker.retained.Match(mountpoint, string(filter), nil) {
 		if m.Expired(now) {
-			b.expireRetained(mountpoint, string(m.Topic()), now)
+			l.expireRetained(mountpoint, string(m.Topic()), now)
 		} else if !yield(m) {
 			return
 		}
@@ -30,19 +31,40 @@ func (b *Broker) retainedFor(mountpoint string, filter []byte, now int64, yield 
 
 // expireRetained removes the retained message of a topic if it has expired:
 // another may have taken its place.
-func (b *Broker) expireRetained(mountpoint, topic string, now int64) bool {
-	return b.retained.DeleteIf(mountpoint, topic, func(m *queue.Message) bool { return m.Expired(now) })
+func (l *loop) expireRetained(mountpoint, topic string, now int64) {
+	if l.broker.retained.DeleteIf(mountpoint, topic, func(m *queue.Message) bool { return m.Expired(now) }) {
+		l.records().Retain(mountpoint, []byte(topic))
+	}
 }
 
-// sweepRetained removes all retained messages that have expired at a Unix
-// second and returns how many.
+// sweepAtOnce is how many expired messages a loop removes in a turn.
+const sweepAtOnce = 256
+
+// sweepRetained has all retained messages removed that have expired at a Unix
+// second, and returns how many.
 func (b *Broker) sweepRetained(now int64) (n int) {
+	type place struct{ mountpoint, topic string }
+	var expired []place
+	remove := func() {
+		list, l := expired, b.loops[0]
+		n, expired = n+len(list), nil
+		l.reactor.Post(func() {
+			for _, x := range list {
+				l.expireRetained(x.mountpoint, x.topic, now)
+			}
+		})
+	}
 	b.retained.All(func(mountpoint, topic string, m *queue.Message) bool {
-		if m.Expired(now) && b.expireRetained(mountpoint, topic, now) {
-			n++
+		if m.Expired(now) {
+			if expired = append(expired, place{mountpoint, topic}); len(expired) == sweepAtOnce {
+				remove()
+			}
 		}
 		return true
 	})
+	if len(expired) > 0 {
+		remove()
+	}
 	return n
 }
 

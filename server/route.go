@@ -7,6 +7,7 @@ import (
 
 	"vernemq/codec"
 	"vernemq/queue"
+	"vernemq/queue/store"
 	"vernemq/server/metrics"
 	"vernemq/server/session"
 	"vernemq/trie"
@@ -30,10 +31,11 @@ type subscription struct {
 // apart for each loop and only touched by it. Nearly all filters have
 // subscribers on one loop only, and one subscriber, so that case is inline.
 type route struct {
-	mask  atomic.Uint64 // loops that have plain subscribers
-	owner atomic.Int32  // loop+1 that uses set; the first loop to come takes it
-	set   subscribers   // of the owner
-	wide  atomic.Pointer[wide]
+	mask   atomic.Uint64 // loops that have plain subscribers
+	owner  atomic.Int32  // loop+1 that uses set; the first loop to come takes it
+	stored atomic.Int32  // plain subscribers, of all loops, whose sessions are in the store
+	set    subscribers   // of the owner
+	wide   atomic.Pointer[wide]
 }
 
 // wide is the rest of a route. It is replaced as a whole, under
@@ -47,6 +49,17 @@ type wide struct {
 type subscribers struct {
 	first *subscription
 	rest  *[]*subscription
+}
+
+func (s *subscribers) all(yield func(*subscription) bool) {
+	if s.first == nil || !yield(s.first) || s.rest == nil {
+		return
+	}
+	for _, x := range *s.rest {
+		if !yield(x) {
+			return
+		}
+	}
 }
 
 func (s *subscribers) add(x *subscription) {
@@ -130,6 +143,9 @@ func (b *Broker) widenLocked(r *route, change func(*wide)) {
 func (l *loop) addPlain(x *subscription) {
 	r := &x.node.Value
 	l.broker.claim(r, l.index).add(x)
+	if x.options.Stored {
+		r.stored.Add(1)
+	}
 	r.mask.Or(1 << l.index)
 }
 
@@ -138,6 +154,9 @@ func (l *loop) removePlain(x *subscription) {
 	if r.subscribersOf(l.index).remove(x) {
 		r.mask.And(^(uint64(1) << l.index))
 	}
+	if x.options.Stored {
+		r.stored.Add(-1)
+	}
 }
 
 // delivery is a message on its way to the subscribers of another loop. It
@@ -145,7 +164,8 @@ func (l *loop) removePlain(x *subscription) {
 type delivery struct {
 	msg   *queue.Message
 	route *route
-	group *group // instead of route: a member of this loop is to be chosen
+	group *group    // instead of route: a member of this loop is to be chosen
+	ref   queue.Ref // in the store, until the other loop has taken it over
 	hops  uint8
 }
 
@@ -154,7 +174,7 @@ type delivery struct {
 // loop that has any.
 func (l *loop) publish(mountpoint string, p *queue.Publication) {
 	if p.Retain {
-		l.broker.retain(mountpoint, p)
+		l.retain(mountpoint, p)
 	}
 	l.matches = l.broker.index.Match(mountpoint, p.Topic, l.matches[:0])
 	for _, n := range l.matches {
@@ -164,7 +184,12 @@ func (l *loop) publish(mountpoint string, p *queue.Publication) {
 			l.deliver(r, p)
 		}
 		for m := mask &^ (1 << l.index); m != 0; m &= m - 1 {
-			l.handOver(bits.TrailingZeros64(m), delivery{msg: p.Message().Hold(), route: r})
+			t := bits.TrailingZeros64(m)
+			d := delivery{msg: p.Message().Hold(), route: r}
+			if p.QoS > 0 && r.stored.Load() > 0 {
+				d.ref = l.records().HandOver(l.handover(t, n, "", p))
+			}
+			l.handOver(t, d)
 		}
 		if w := r.wide.Load(); w != nil {
 			for _, g := range w.groups {
@@ -174,6 +199,16 @@ func (l *loop) publish(mountpoint string, p *queue.Publication) {
 	}
 }
 
+// handover is the record of a message on its way to loop t, for the subscribers
+// of a filter or for a group. It is needed where they are in the store: the
+// publisher's acknowledgement waits for this loop's records only.
+func (l *loop) handover(t int, n *trie.Node[route], shared string, p *queue.Publication) store.Handover {
+	if shared == "" {
+		shared = n.Filter()
+	}
+	return store.Handover{Loop: uint16(t), Loops: uint16(len(l.broker.loops)), Mountpoint: n.Mountpoint(), Filter: shared, Msg: p.Message()}
+}
+
 // deliver gives p to this loop's subscribers of a route.
 func (l *loop) deliver(r *route, p *queue.Publication) {
 	s := r.subscribersOf(l.index)
@@ -181,6 +216,7 @@ func (l *loop) deliver(r *route, p *queue.Publication) {
 		return
 	}
 	n := 1
+	p.Many, p.Shared = s.rest != nil, ""
 	s.first.client.deliver(p, &s.first.options)
 	if s.rest != nil {
 		n += len(*s.rest)
@@ -193,12 +229,24 @@ func (l *loop) deliver(r *route, p *queue.Publication) {
 
 // subscribe makes or replaces a subscription of c.
 func (l *loop) subscribe(c *client, f *codec.Filter, id uint32) (isNew bool, code codec.ReasonCode) {
+	if c.session.Stored() && !l.broker.safe() {
+		return false, codec.QuotaExceeded
+	}
+	if isNew, code = l.addSubscription(c, f, id); code < 0x80 && c.session.Stored() {
+		l.records().PutSubscription(c.name(), &store.Subscription{
+			Filter: string(f.Filter), QoS: f.QoS, NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished, ID: id,
+		})
+	}
+	return isNew, code
+}
+
+func (l *loop) addSubscription(c *client, f *codec.Filter, id uint32) (isNew bool, code codec.ReasonCode) {
 	name, filter, shared := codec.SplitShared(f.Filter)
-	o := session.Options{ID: id, QoS: f.QoS, NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished}
+	o := session.Options{ID: id, QoS: f.QoS, NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished, Stored: c.session.Stored()}
 	node := l.broker.index.Acquire(c.session.Mountpoint, string(filter))
 	if x := c.subs.find(node, string(name), shared); x != nil {
 		l.broker.index.Release(node) // x holds it already
-		o.Share = x.options.Share
+		o.Share, o.Stored = x.options.Share, x.options.Stored
 		x.options = o
 		return false, codec.ReasonCode(f.QoS)
 	}
@@ -231,6 +279,9 @@ func (l *loop) unsubscribe(c *client, f []byte) bool {
 	}
 	c.subs.remove(x)
 	l.endSubscription(x)
+	if x.options.Stored || c.session.Stored() {
+		l.records().DeleteSubscription(c.name(), string(f))
+	}
 	return true
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"vernemq/queue/store"
 	"vernemq/server"
 	"vernemq/server/config"
 	"vernemq/server/daemon"
@@ -59,9 +58,13 @@ func run(c *cli.Context, cfg *config.Config, log *slog.Logger) error {
 	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends nothing
 	defer signal.Stop(signals)
 
-	b, err := server.New(cfg, store.NewMemory(cfg.Loops), log)
+	st, err := openStore(cfg, log)
 	if err != nil {
 		return err
+	}
+	b, err := server.New(cfg, st, log)
+	if err != nil {
+		return errors.Join(err, st.Close())
 	}
 	if err := serve(c, b, cfg, log, signals); err != nil {
 		return errors.Join(err, stopBroker(b))

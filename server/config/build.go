@@ -42,6 +42,11 @@ func (l *Loaded) build() (errs Errors) {
 		LobbySize:                 l.int("reactor.lobby_size"),
 		SendBufferLimit:           l.bytes("reactor.send_buffer_limit"),
 		SendTimeout:               l.sendTimeout(),
+		StoreDir:                  l.storeDir(),
+		StoreSync:                 l.on("leveldb.sync_on_write") || l.on("leveldb.sync"),
+		StoreMemory:               int64(l.bytes("leveldb.maximum_memory")),
+		StoreMemoryPercent:        l.int("leveldb.maximum_memory.percent"),
+		DiskReserve:               int64(l.bytes("store.disk_reserve")),
 		KeepaliveAsWarning:        l.on("logging.keepalive_as_warning"),
 		LogConsole:                l.value("log.console"),
 		LogConsoleFile:            l.path(l.value("log.console.file")),
@@ -61,6 +66,14 @@ func (l *Loaded) build() (errs Errors) {
 	}
 	l.Config = c
 	return errs
+}
+
+// storeDir is where the store lies.
+func (l *Loaded) storeDir() string {
+	if v := l.value("leveldb_message_store.directory"); v != "" {
+		return l.path(v)
+	}
+	return l.path(l.value("vmq_generic_msg_store.store_dir"))
 }
 
 func (l *Loaded) on(name string) bool { return l.value(name) == "on" }

@@ -38,6 +38,12 @@ type Config struct {
 	SendBufferLimit int // bytes
 	SendTimeout     time.Duration
 
+	StoreDir           string
+	StoreSync          bool
+	StoreMemory        int64 // bytes, 0 = StoreMemoryPercent counts
+	StoreMemoryPercent int
+	DiskReserve        int64 // bytes, 0 = none
+
 	KeepaliveAsWarning bool
 	LogConsole         string // off, file, console, both
 	LogConsoleFile     string

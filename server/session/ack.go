@@ -3,6 +3,7 @@ package session
 import (
 	"vernemq/codec"
 	"vernemq/queue"
+	"vernemq/queue/store"
 	"vernemq/server/metrics"
 )
 
@@ -49,9 +50,10 @@ func (s *Session) remove(id uint16) {
 	if x.Free {
 		s.extra.free--
 	}
-	if x.Msg != nil {
-		x.Msg.Release()
+	if s.flags&stored != 0 && x.State != queue.AwaitPuback {
+		s.host.Records().DeleteOutgoing(s.client(), id)
 	}
+	s.discardEntry(&x.Entry)
 }
 
 func (s *Session) puback(a *codec.Ack) {
@@ -80,8 +82,10 @@ func (s *Session) pubrec(a *codec.Ack) {
 		s.settle(a.PacketID)
 		return
 	case x.State == queue.AwaitPubrec:
-		x.Msg.Release()
-		x.Msg, x.State = nil, queue.AwaitPubcomp
+		seq := x.Ref.Seq
+		s.discardEntry(&x.Entry)
+		x.Msg, x.Ref, x.State = nil, queue.Ref{}, queue.AwaitPubcomp
+		s.wrote(a.PacketID, store.Released, seq)
 	}
 	x.Sent = s.host.Clock()
 	if x.Again {
@@ -104,8 +108,11 @@ func (s *Session) pubcomp(a *codec.Ack) {
 // ack writes an acknowledgement.
 func (s *Session) ack(t codec.Type, id uint16, code codec.ReasonCode) {
 	reason := ""
-	if code == codec.NotAuthorized {
+	switch code {
+	case codec.NotAuthorized:
 		reason = s.explain("topics that begin with $ are the broker's own")
+	case codec.QuotaExceeded:
+		reason = s.explain(errStore.Text)
 	}
 	out := s.link.Output()
 	out.B = codec.AppendAck(out.B, s.version, t, id, code, reason)

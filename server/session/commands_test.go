@@ -137,14 +137,21 @@ func (w *world) attach(name string, c *codec.Connect, assigned bool, link func(*
 		cl = w.clients[name]
 	}
 	if cl == nil {
-		cl = &fakeClient{world: w, name: name}
-		cl.session = New(cl, "", name)
-		w.clients[name] = cl
-		w.order = append(w.order, name)
+		cl = w.add(name)
 	}
+	cl.load()
 	limits := w.limits
 	cl.session.Connect(link(cl), c, assigned, &limits)
 	return cl
+}
+
+// add makes a client.
+func (w *world) add(name string) *fakeClient {
+	c := &fakeClient{world: w, name: name}
+	c.session = New(c, "", name)
+	w.clients[name] = c
+	w.order = append(w.order, name)
+	return c
 }
 
 func connectPacket(name string, a args) []byte {

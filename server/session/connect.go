@@ -65,10 +65,13 @@ func generateID() string {
 // away: the host ends the connection that it may still have with TakeOver.
 func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits) {
 	resumed := s.flags&everPresent != 0 && !c.CleanStart
+	writes := s.host.Writes()
 	if !resumed {
 		s.discard() // [MQTT-3.1.2-4]
 	}
 	s.attach(link, c, l)
+	s.save()
+	s.waitFor(writes)
 	if !s.connack(resumed, assigned) {
 		return
 	}
@@ -92,7 +95,7 @@ func (s *Session) Join(link Link, c *codec.Connect, l *Limits) {
 func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 	s.link, s.limits = link, l
 	s.version, s.keepAlive = c.Version, c.KeepAlive
-	s.flags = s.flags&sharer | everPresent
+	s.flags = s.flags&(sharer|stored) | everPresent
 	if c.Bridge {
 		s.flags |= bridge
 	}

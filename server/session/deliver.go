@@ -13,6 +13,7 @@ type Options struct {
 	QoS               byte   // granted
 	NoLocal           bool
 	RetainAsPublished bool
+	Stored            bool // the subscription is in the store
 }
 
 // Deliver takes a publication for this client because of a subscription.
@@ -44,10 +45,11 @@ func (s *Session) send(p *queue.Publication, e queue.Entry) {
 	}
 	if p.Expires != 0 && s.host.Unix() >= p.Expires {
 		m.Inc(metrics.QueueMessageExpired)
+		s.unwrite(e.Ref)
 		return
 	}
 	x := s.extra
-	if x != nil && (x.waiting.Len() > 0 || x.resend > 0) || s.link.Full() {
+	if x != nil && (x.waiting.Len() > 0 || x.resend > 0) || s.backlog != nil || s.link.Full() {
 		s.wait(p, e)
 		return
 	}
@@ -73,6 +75,7 @@ func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
 	m := s.host.Metrics()
 	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) {
 		m.Inc(metrics.QueueMessageDrop) // counts as delivered [MQTT-3.1.2-25]
+		s.unwrite(e.Ref)
 		return
 	}
 	if e.QoS > 0 {
@@ -81,7 +84,11 @@ func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
 			state = queue.AwaitPubrec
 		}
 		now := s.host.Clock()
+		s.write(&e, p)
 		d.ID = s.extra.inflight.Add(s.held(p, e), state, now)
+		if e.QoS == 2 {
+			s.wrote(d.ID, store.Sent, e.Ref.Seq)
+		}
 		if !s.v5() && s.limits.RetryInterval > 0 {
 			s.arm(after(now, s.limits.RetryInterval))
 		}
@@ -159,18 +166,39 @@ func (s *Session) useAlias(p *queue.Publication, d *queue.Delivery) {
 
 // wait queues a message for a connected client that cannot take it now.
 func (s *Session) wait(p *queue.Publication, e queue.Entry) {
-	w := &s.more().waiting
-	if limit := s.limits.MaxOnline; limit >= 0 && w.Len() >= limit {
+	if limit := s.limits.MaxOnline; limit >= 0 && s.Queued() >= limit {
 		s.drop()
+		s.unwrite(e.Ref)
+		return
+	}
+	s.write(&e, p)
+	w := &s.more().waiting
+	if e.Ref.Seq != 0 && (s.backlog != nil || w.Len() >= spillFrom) {
+		s.shelf().leave(e.Ref.Seq, p.Expires)
+		s.page()
 		return
 	}
 	w.Push(s.held(p, e))
 }
 
+// keep stores a message for a client that is away.
+func (s *Session) keep(p *queue.Publication, e queue.Entry) {
+	if e.QoS == 0 {
+		s.host.Metrics().Inc(metrics.QueueMessageUnhandled)
+		return
+	}
+	if !s.room() {
+		s.unwrite(e.Ref)
+		return
+	}
+	s.write(&e, p)
+	s.shelf().leave(e.Ref.Seq, p.Expires)
+}
+
 // saturated tells that nothing more can be queued for a connected client.
 func (s *Session) saturated() bool {
-	limit := s.limits.MaxOnline
-	return limit >= 0 && s.extra != nil && s.extra.waiting.Len() > 0 && s.extra.waiting.Len() >= limit
+	limit, n := s.limits.MaxOnline, s.Queued()
+	return limit >= 0 && n > 0 && n >= limit
 }
 
 // refuse drops, as one, the retained messages of a filter that nobody has
@@ -183,74 +211,6 @@ func (s *Session) refuse() {
 func (s *Session) drop() {
 	s.host.Metrics().Inc(metrics.QueueMessageDrop)
 	s.host.Dropped()
-}
-
-// keep stores a message for a client that is away.
-func (s *Session) keep(p *queue.Publication, e queue.Entry) {
-	if e.QoS == 0 {
-		s.host.Metrics().Inc(metrics.QueueMessageUnhandled)
-		return
-	}
-	if s.room() {
-		s.host.Store().Append(s.client(), s.held(p, e))
-	}
-}
-
-// room makes room for one more entry in the backlog of an absent client: with
-// lifo the oldest entry goes, with fifo the new one is refused.
-func (s *Session) room() bool {
-	limit := s.limits.MaxOffline
-	st, c := s.host.Store(), s.client()
-	if limit < 0 || st.Len(c) < limit {
-		return true
-	}
-	if n := st.Expire(c, s.host.Unix()); n > 0 {
-		s.host.Metrics().Add(metrics.QueueMessageExpired, n)
-		return true
-	}
-	s.drop()
-	if !s.limits.LIFO {
-		return false
-	}
-	old, ok := st.First(c)
-	if ok {
-		old.Msg.Release()
-	}
-	return ok
-}
-
-// park puts what waits for a client that just left into its backlog. What is
-// in flight stays in the window [MQTT-4.4.0-1].
-func (s *Session) park() {
-	if s.extra == nil {
-		return
-	}
-	st, c, w := s.host.Store(), s.client(), &s.extra.waiting
-	s.extra.restoreOrder()
-	for w.Len() > 0 {
-		e := w.Pop()
-		switch {
-		case e.QoS == 0:
-			s.host.Metrics().Inc(metrics.QueueMessageUnhandled)
-			e.Msg.Release()
-		case s.room():
-			st.Append(c, e)
-		default:
-			e.Msg.Release()
-		}
-	}
-}
-
-// restoreOrder turns what is left of a lifo backlog round, so that the oldest
-// comes first again.
-func (e *extra) restoreOrder() {
-	var back []queue.Entry
-	for ; e.reversed > 0; e.reversed-- {
-		back = append(back, e.waiting.Pop())
-	}
-	for _, x := range back {
-		e.waiting.PushFront(x)
-	}
 }
 
 // resume goes on with a session after the client came back: what was in
@@ -271,48 +231,6 @@ func (s *Session) resume() {
 	s.pump()
 }
 
-// unpark moves the backlog to the online queue. What exceeds the online limit
-// is dropped unless the configuration says otherwise.
-func (s *Session) unpark() {
-	st, c := s.host.Store(), s.client()
-	n := st.Len(c)
-	if n == 0 {
-		return
-	}
-	limit := n
-	if max := s.limits.MaxOnline; max >= 0 && !s.limits.OverrideMaxOnline {
-		limit = min(limit, max)
-	}
-	now, e := s.host.Unix(), s.more()
-	for e.waiting.Len() < limit {
-		x, ok := s.next(st)
-		if !ok {
-			break
-		}
-		if x.Msg.Expired(now) {
-			s.host.Metrics().Inc(metrics.QueueMessageExpired)
-			x.Msg.Release()
-			continue
-		}
-		e.waiting.Push(x)
-	}
-	if s.limits.LIFO {
-		e.reversed = e.waiting.Len()
-	}
-	for range st.Drop(c, nil) {
-		s.drop()
-	}
-}
-
-// next takes the next entry of the backlog: the oldest, or with lifo the
-// newest.
-func (s *Session) next(st store.Shard) (queue.Entry, bool) {
-	if s.limits.LIFO {
-		return st.Last(s.client())
-	}
-	return st.First(s.client())
-}
-
 // Writable tells that the connection takes output again.
 func (s *Session) Writable() {
 	if s.link != nil {
@@ -329,15 +247,16 @@ func (s *Session) pump() {
 	if e.resend > 0 && !s.sendAgain() {
 		return
 	}
+	defer s.page()
 	sc := s.host.Scratch()
 	for e.waiting.Len() > 0 && !s.link.Full() {
 		if e.waiting.Front().QoS > 0 && e.windowFull(s.window) {
 			return
 		}
 		x := e.waiting.Pop()
-		e.reversed = max(e.reversed-1, 0)
 		if x.Msg.Expires != 0 && x.Msg.Expired(s.host.Unix()) {
 			s.host.Metrics().Inc(metrics.QueueMessageExpired)
+			s.unwrite(x.Ref)
 		} else {
 			sc.Out.View(x.Msg)
 			s.dispatch(&sc.Out, x)

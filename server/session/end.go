@@ -5,7 +5,6 @@ import (
 
 	"vernemq/codec"
 	"vernemq/queue"
-	"vernemq/queue/store"
 	"vernemq/server/metrics"
 )
 
@@ -77,7 +76,7 @@ func (s *Session) disconnect(f codec.Frame) bool {
 
 // detach lets the session go on without a connection, or end with it.
 func (s *Session) detach(willDue bool) {
-	s.link, s.due, s.offline = nil, 0, s.host.Clock()
+	s.link, s.due, s.ends = nil, 0, 0
 	if e := s.extra; e != nil {
 		if !willDue {
 			e.will = nil
@@ -97,9 +96,10 @@ func (s *Session) detach(willDue bool) {
 	s.park()
 	s.scheduleWill()
 	s.trim()
-	if at := s.expires(); at != 0 {
-		s.arm(at)
+	if s.ends = s.expires(); s.ends != 0 {
+		s.arm(s.ends)
 	}
+	s.save()
 }
 
 // over ends the session: it is the last thing that happens to it.
@@ -114,17 +114,22 @@ func (s *Session) leave() {
 	s.fireWill()
 	if e := s.extra; e != nil {
 		for f := range e.inflight.All {
-			if f.Msg != nil {
-				s.host.Inherit(f.Msg, f.Entry)
+			if f.Msg == nil || !s.host.Inherit(f.Msg, f.Entry) {
+				s.unwrite(f.Ref)
+			}
+			if s.flags&stored != 0 && f.State != queue.AwaitPuback {
+				s.host.Records().DeleteOutgoing(s.client(), f.ID)
 			}
 		}
 		for x := range e.waiting.All {
-			s.host.Inherit(x.Msg, x)
+			if !s.host.Inherit(x.Msg, x) {
+				s.unwrite(x.Ref)
+			}
 		}
 		s.host.Metrics().Add(metrics.QueueMessageUnhandled, e.waiting.Clear())
 		e.inflight.Clear()
 	}
-	s.flags, s.extra = 0, nil
+	s.flags, s.extra = s.flags&stored, nil
 	s.host.Ended()
 }
 
@@ -142,20 +147,17 @@ func (s *Session) discard() {
 func (s *Session) clear() {
 	s.host.Unsubscribe(nil) // a group's will goes to those who stay
 	s.fireWill()
-	var each func(queue.Entry)
-	if s.flags&sharer != 0 {
-		each = s.passOn
-	}
-	n := s.host.Store().Drop(s.client(), each)
+	n := s.Queued()
+	s.forgetRecords()
 	if e := s.extra; e != nil {
-		if each != nil {
-			e.passOn(each)
+		if s.flags&sharer != 0 {
+			e.passOn(s.passOn)
 		}
-		n += e.waiting.Clear()
+		e.waiting.Clear()
 		e.inflight.Clear()
 	}
 	s.host.Metrics().Add(metrics.QueueMessageUnhandled, n)
-	s.flags, s.extra, s.lastID = 0, nil, 0
+	s.flags, s.extra, s.backlog, s.lastID = 0, nil, nil, 0
 }
 
 // passOn gives a message to another member of the shared subscription from
@@ -175,19 +177,13 @@ func (e *extra) passOn(each func(queue.Entry)) {
 			each(f.Entry)
 		}
 	}
-	e.restoreOrder()
 	for x := range e.waiting.All {
 		each(x)
 	}
 }
 
-// client names the session to the store.
-func (s *Session) client() store.Client {
-	return store.Client{Key: s.Key, Mountpoint: s.Mountpoint, ID: s.ID}
-}
-
-// expires is the second of the loop clock at which the session of an absent
-// client ends, 0 when it does not.
+// expires is the second of the loop clock at which the session of a client
+// that leaves now ends, 0 when it does not.
 func (s *Session) expires() uint32 {
 	e := s.expiry
 	if !s.v5() {
@@ -198,7 +194,7 @@ func (s *Session) expires() uint32 {
 	if e == never {
 		return 0
 	}
-	return after(s.offline, e)
+	return after(s.host.Clock(), e)
 }
 
 // after adds seconds to a time of the loop clock.
@@ -243,12 +239,17 @@ func (s *Session) scheduleWill() {
 		s.fireWill()
 		return
 	}
-	w.at = after(s.offline, w.delay)
+	w.at = after(s.host.Clock(), w.delay)
 	s.arm(w.at)
 }
 
-// PublishWill publishes the will of a client whose broker ends.
-func (s *Session) PublishWill() { s.fireWill() }
+// PublishWill publishes the will of a client whose broker ends, unless the
+// store has it for later.
+func (s *Session) PublishWill() {
+	if s.link != nil || s.flags&stored == 0 {
+		s.fireWill()
+	}
+}
 
 // fireWill publishes the will, if there is one, and removes it [MQTT-3.1.2-10].
 func (s *Session) fireWill() {

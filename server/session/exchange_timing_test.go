@@ -15,7 +15,6 @@ import (
 type bareHost struct {
 	scratch Scratch
 	metrics metrics.Set
-	store   store.Shard
 	to      *Session
 	options Options
 }
@@ -24,16 +23,22 @@ func (h *bareHost) Clock() uint32                                            { r
 func (h *bareHost) Unix() int64                                              { return 1 }
 func (h *bareHost) Scratch() *Scratch                                        { return &h.scratch }
 func (h *bareHost) Metrics() *metrics.Set                                    { return &h.metrics }
-func (h *bareHost) Store() store.Shard                                       { return h.store }
+func (h *bareHost) Records() store.Records                                   { return nil }
+func (h *bareHost) Writes() uint64                                           { return 0 }
+func (h *bareHost) Last() uint64                                             { return 0 }
+func (h *bareHost) Hold()                                                    {}
+func (h *bareHost) Safe() bool                                               { return true }
+func (h *bareHost) Read(Reading)                                             {}
+func (h *bareHost) Bequeath(uint64)                                          {}
+func (h *bareHost) Share(string) uint32                                      { return 0 }
 func (h *bareHost) Publish(p *queue.Publication)                             { h.to.Deliver(p, &h.options) }
 func (h *bareHost) Unsubscribe([]byte) bool                                  { return true }
-func (h *bareHost) Subscriptions() int                                       { return 1 }
 func (h *bareHost) Retained([]byte, func(*queue.Message) bool)               {}
 func (h *bareHost) Redeliver(uint32, *queue.Message)                         {}
 func (h *bareHost) Arm(uint32)                                               {}
 func (h *bareHost) Presence(bool)                                            {}
 func (h *bareHost) Accompanied() bool                                        { return false }
-func (h *bareHost) Inherit(*queue.Message, queue.Entry)                      {}
+func (h *bareHost) Inherit(*queue.Message, queue.Entry) bool                 { return false }
 func (h *bareHost) Dropped()                                                 {}
 func (h *bareHost) Ended()                                                   {}
 func (h *bareHost) Subscribe(*codec.Filter, uint32) (bool, codec.ReasonCode) { return true, 0 }
@@ -60,7 +65,7 @@ type exchange struct {
 
 func newExchange(qos byte) *exchange {
 	x := &exchange{}
-	h := &bareHost{store: store.NewMemory(1).Shard(0), to: &x.sub, options: Options{QoS: qos}}
+	h := &bareHost{to: &x.sub, options: Options{QoS: qos}}
 	limits := &Limits{MaxInflight: 20, MaxOnline: 1000}
 	for id, s := range map[string]*Session{"pub": &x.pub, "sub": &x.sub} {
 		*s = New(h, "", id)

@@ -105,7 +105,7 @@ func within(t *testing.T, w *world, s *Session) {
 	if n := e.waiting.Len(); n > w.limits.MaxOnline {
 		t.Errorf("%d messages wait", n)
 	}
-	if n := w.store.Len(s.client()); n > w.limits.MaxOffline {
+	if n := w.store.len(s.client()); n > w.limits.MaxOffline {
 		t.Errorf("%d messages are stored", n)
 	}
 	if n := e.received.Len(); s.v5() && n > int(w.limits.ReceiveMaxBroker) {

@@ -54,7 +54,9 @@ func (b *modelBroker) Connect(name string, packet []byte) mqttmodel.Link {
 	return l
 }
 
-func (b *modelBroker) Settle() {} // all calls are done when they return
+// Settle answers what was asked of the store; all else is done when a call
+// returns.
+func (b *modelBroker) Settle() { b.world.store.disk() }
 
 func (b *modelBroker) Tick(seconds int) {
 	if err := b.world.tick(strconv.Itoa(seconds)); err != nil {

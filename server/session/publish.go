@@ -30,8 +30,13 @@ func (s *Session) publish(f codec.Frame) bool {
 	if m.QoS == 2 {
 		return s.publishExactlyOnce(m)
 	}
+	writes := s.host.Writes()
 	code := s.route(m)
 	if m.QoS == 1 {
+		if code == codec.QuotaExceeded && !s.v5() {
+			return s.fail(errStore)
+		}
+		s.waitFor(writes)
 		s.ack(codec.PUBACK, m.PacketID, code)
 		s.count(metrics.PubackSent)
 	}
@@ -43,7 +48,7 @@ var slash = []byte{'/'}
 // publishExactlyOnce is the receiver's side of QoS 2, method A: the message is
 // routed at its first arrival, repeats are acknowledged only [MQTT-4.3.3-10].
 func (s *Session) publishExactlyOnce(m *codec.Publish) bool {
-	e := s.more()
+	e, writes := s.more(), s.host.Writes()
 	code := codec.Success
 	if !e.received.Has(m.PacketID) && !e.earlier.Has(m.PacketID) {
 		if s.v5() && e.received.Len() >= int(s.limits.ReceiveMaxBroker) {
@@ -51,8 +56,14 @@ func (s *Session) publishExactlyOnce(m *codec.Publish) bool {
 		}
 		if code = s.route(m); code < 0x80 {
 			e.received.Add(m.PacketID)
+			if s.flags&stored != 0 {
+				s.host.Records().PutIncoming(s.client(), m.PacketID)
+			}
+		} else if code == codec.QuotaExceeded && !s.v5() {
+			return s.fail(errStore)
 		}
 	}
+	s.waitFor(writes)
 	s.ack(codec.PUBREC, m.PacketID, code)
 	s.count(metrics.PubrecSent)
 	return true
@@ -63,7 +74,13 @@ func (s *Session) pubrel(a *codec.Ack) {
 	code := codec.Success
 	e := s.extra
 	known := e != nil && (e.received.Remove(a.PacketID) || e.earlier.Remove(a.PacketID))
-	if !known && s.v5() {
+	switch {
+	case known && s.flags&stored != 0:
+		// Were it there after a crash, the next message with this identifier
+		// would be taken for this one.
+		s.host.Records().DeleteIncoming(s.client(), a.PacketID)
+		s.host.Hold()
+	case !known && s.v5():
 		code = codec.PacketIdentifierNotFound
 	}
 	s.ack(codec.PUBCOMP, a.PacketID, code)
@@ -71,7 +88,8 @@ func (s *Session) pubrel(a *codec.Ack) {
 }
 
 // route hands the message to the broker. Topics that begin with $ are the
-// broker's own: the client gets its acknowledgement, nobody the message.
+// broker's own: the client gets its acknowledgement, nobody the message. While
+// nothing can be stored, no message is accepted that would be acknowledged.
 func (s *Session) route(m *codec.Publish) codec.ReasonCode {
 	if m.Topic[0] == '$' {
 		s.count(metrics.PublishError)
@@ -79,6 +97,10 @@ func (s *Session) route(m *codec.Publish) codec.ReasonCode {
 			return codec.NotAuthorized
 		}
 		return codec.Success
+	}
+	if m.QoS > 0 && !s.host.Safe() {
+		s.count(metrics.PublishError)
+		return codec.QuotaExceeded
 	}
 	sc := s.host.Scratch()
 	p := &sc.In
@@ -145,6 +167,7 @@ func (s *Session) subscribe(f codec.Frame) bool {
 	if s.tooLarge(answerSize(m.Filters)) {
 		return s.fail(errAnswerSize)
 	}
+	writes := s.host.Writes()
 	sc.Codes, sc.Retained = sc.Codes[:0], sc.Retained[:0]
 	for fs := m.Filters; ; {
 		x, ok := fs.Next()
@@ -163,6 +186,7 @@ func (s *Session) subscribe(f codec.Frame) bool {
 	if bytes.IndexByte(sc.Codes, byte(codec.QuotaExceeded)) >= 0 {
 		reason = s.explain("no more subscriptions are allowed")
 	}
+	s.waitFor(writes)
 	out := s.link.Output()
 	out.B = codec.AppendSuback(out.B, s.version, m.PacketID, sc.Codes, reason)
 	s.count(metrics.SubackSent)
@@ -238,6 +262,7 @@ func (s *Session) unsubscribe(f codec.Frame) bool {
 	if s.tooLarge(answerSize(m.Filters)) {
 		return s.fail(errAnswerSize)
 	}
+	writes := s.host.Writes()
 	sc.Codes = sc.Codes[:0]
 	for fs := m.Filters; ; {
 		x, ok := fs.Next()
@@ -250,6 +275,7 @@ func (s *Session) unsubscribe(f codec.Frame) bool {
 		}
 		sc.Codes = append(sc.Codes, byte(code))
 	}
+	s.waitFor(writes)
 	out := s.link.Output()
 	out.B = codec.AppendUnsuback(out.B, s.version, m.PacketID, sc.Codes, "")
 	s.count(metrics.UnsubackSent)

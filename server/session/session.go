@@ -47,7 +47,27 @@ type Host interface {
 	Unix() int64
 	Scratch() *Scratch
 	Metrics() *metrics.Set
-	Store() store.Shard
+	// Records takes what must outlive the process. Writes counts what was
+	// written so far, Last is the latest sequence that an entry was given.
+	Records() store.Records
+	Writes() uint64
+	Last() uint64
+	// Hold has the output of this client from here on wait until all that was
+	// written so far is safe.
+	Hold()
+	// Safe tells that records are taken. They are not when the disk is full or
+	// has failed.
+	Safe() bool
+	// Read asks for entries of the client's queue in the store, in a call of
+	// Read of the session that comes later.
+	Read(r Reading)
+	// Bequeath gives what is in the client's queue in the store, up to a
+	// sequence, to the other members of the shared subscriptions that it came
+	// by. What came by others is dropped.
+	Bequeath(limit uint64)
+	// Share gives the number of a shared subscription, 0 when there is none with
+	// that filter.
+	Share(filter string) uint32
 	// Publish routes p to its subscribers and keeps it if it is retained.
 	Publish(p *queue.Publication)
 	// Subscribe makes or replaces a subscription. isNew tells that there was
@@ -56,8 +76,6 @@ type Host interface {
 	// Unsubscribe ends a subscription, or all with a nil filter. It tells
 	// whether there was one.
 	Unsubscribe(filter []byte) bool
-	// Subscriptions is the number of subscriptions.
-	Subscriptions() int
 	// Retained yields the retained messages that match a filter; they are
 	// borrowed for the call.
 	Retained(filter []byte, yield func(*queue.Message) bool)
@@ -70,9 +88,10 @@ type Host interface {
 	Presence(online bool)
 	// Accompanied tells that the client has other connections, which go on
 	// when this one ends (allow_multiple_sessions). Inherit gives them, if the
-	// configuration says so, a message of this one; it is borrowed.
+	// configuration says so, a message of this one; it is borrowed. It tells
+	// whether one of them has taken it.
 	Accompanied() bool
-	Inherit(m *queue.Message, e queue.Entry)
+	Inherit(m *queue.Message, e queue.Entry) bool
 	// Dropped tells that a message was lost because the queue was full.
 	Dropped()
 	// Ended tells that the session is over and the client is to be forgotten:
@@ -134,13 +153,14 @@ type Session struct {
 	ID, Mountpoint string
 	Key            uint64
 
-	extra *extra // what an idle session does not need
+	extra   *extra   // what an idle session does not need
+	backlog *backlog // of the queue, what is only in the store; nil when that is nothing
+	birth   uint64   // entries of the store up to this sequence are of an earlier session
 
 	expiry    uint32 // Session Expiry Interval; never for MQTT 3 sessions that persist
 	maxPacket uint32 // largest packet that the client takes, 0 = any
 	due       uint32 // the timer's deadline, 0 = not armed
-	offline   uint32 // loop clock at which the client went away
-	ends      uint32 // loop clock at which the connection has lasted long enough, 0 = never
+	ends      uint32 // loop clock at which the connection has lasted long enough, or the session of an absent client ends; 0 = never
 	keepAlive uint16 // seconds
 	aliasMax  uint16 // highest topic alias that the client is sent
 	window    uint16 // unacknowledged messages that the client takes at once
@@ -157,6 +177,8 @@ const (
 	noProblems                    // Request Problem Information 0
 	everPresent                   // there was a connection before this one
 	sharer                        // got messages of shared subscriptions
+	stored                        // the session is in the store
+	unread                        // a restart has left things in the store that are not read yet
 )
 
 // extra is the part of a session that exists only while it is needed.
@@ -165,7 +187,6 @@ type extra struct {
 	inflight queue.Inflight    // sent, not acknowledged
 	resend   int               // of those, how many are not yet sent again after a reconnect
 	free     int               // of those, how many take no place in the window
-	reversed int               // entries at the front of waiting that are a lifo backlog, newest first
 	received queue.IDSet       // QoS 2 identifiers not released by the client, of this connection
 	earlier  queue.IDSet       // the same of earlier connections, which the Receive Maximum does not count
 	aliases  map[uint16]string // the client's
@@ -179,18 +200,25 @@ func New(host Host, mountpoint, id string) Session {
 	return Session{host: host, Mountpoint: mountpoint, ID: id, Key: queue.KeyOf(mountpoint, id)}
 }
 
-// Move gives the session another host.
-func (s *Session) Move(host Host) { s.host = host }
+// Succeed puts the session in the place of another one of the same client, with
+// that one's host. What the store has of the client is this one's now.
+func (s *Session) Succeed(old *Session, host Host) {
+	s.host, s.birth, s.backlog = host, old.birth, old.backlog
+	s.flags |= old.flags & (stored | unread)
+	if b := s.backlog; b != nil {
+		b.ticket++
+		b.reading = false
+	}
+	s.save()
+	s.page()
+}
 
 // Online tells whether the client is connected.
 func (s *Session) Online() bool { return s.link != nil }
 
-// Link is the client's connection, nil while it is away.
-func (s *Session) Link() Link { return s.link }
-
 // Busy tells that a connected client does not keep up with what it is sent.
 func (s *Session) Busy() bool {
-	return s.link != nil && (s.link.Full() || s.extra != nil && s.extra.waiting.Len() > 0)
+	return s.link != nil && (s.link.Full() || s.backlog != nil || s.extra != nil && s.extra.waiting.Len() > 0)
 }
 
 // Version is the protocol version of the latest connection.

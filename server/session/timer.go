@@ -53,12 +53,12 @@ func (s *Session) Timer() {
 
 // awayTimer looks after a client that is not connected.
 func (s *Session) awayTimer(now uint32) {
-	if at := s.expires(); at != 0 {
-		if now >= at {
+	if s.ends != 0 {
+		if now >= s.ends {
 			s.over()
 			return
 		}
-		s.arm(at)
+		s.arm(s.ends)
 	}
 	if s.extra == nil || s.extra.will == nil {
 		return
@@ -66,6 +66,7 @@ func (s *Session) awayTimer(now uint32) {
 	if w := s.extra.will; now >= w.at {
 		s.fireWill()
 		s.trim()
+		s.save()
 	} else {
 		s.arm(w.at)
 	}

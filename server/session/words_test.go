@@ -115,7 +115,7 @@ func (w *world) show(c *fakeClient) {
 			inflight += fmt.Sprintf(" m%d:%s", x.ID, names[x.State])
 		}
 	}
-	w.say("%s is %s: %d waiting, %d stored, %d received unreleased, in flight:%s", c.name, state, waiting, w.store.Len(s.client()), received, inflight)
+	w.say("%s is %s: %d waiting, %d stored, %d received unreleased, in flight:%s", c.name, state, waiting, w.store.len(s.client()), received, inflight)
 }
 
 // announced says what CONNACK tells of limits.

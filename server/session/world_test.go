@@ -10,7 +10,6 @@ import (
 
 	"vernemq/codec"
 	"vernemq/queue"
-	"vernemq/queue/store"
 	"vernemq/server/metrics"
 	"vernemq/server/mqttmodel"
 )
@@ -21,7 +20,8 @@ type world struct {
 	said     []string
 	clock    uint32
 	limits   Limits
-	store    store.Shard
+	store    *fakeStore
+	holds    bool // say which output waits for the store
 	scratch  Scratch
 	metrics  metrics.Set
 	clients  map[string]*fakeClient
@@ -36,7 +36,7 @@ const worldEpoch = 1_000_000_000 // the wall clock when the loop clock is 0
 
 func newWorld() *world {
 	return &world{
-		clock: 100, store: store.NewMemory(1).Shard(0),
+		clock: 100, store: newFakeStore(),
 		clients: map[string]*fakeClient{}, retained: map[string]*queue.Message{}, links: map[string]*fakeLink{},
 		limits: Limits{
 			MaxInflight: 20, ReceiveMaxClient: 65535, ReceiveMaxBroker: 65535, MaxOnline: 1000, MaxOffline: 1000,
@@ -57,10 +57,7 @@ func (w *world) check(t interface{ Errorf(string, ...any) }, line int) {
 	}
 	left := 0
 	for _, c := range w.clients {
-		left += w.store.Len(c.session.client())
-		if c.session.extra != nil {
-			left += c.session.extra.waiting.Len()
-		}
+		left += c.session.Queued()
 	}
 	gone := count["queue_message_out"] + count["queue_message_drop"] + count["queue_message_unhandled"] + count["queue_message_expired"]
 	if in := count["queue_message_in"]; in != gone+left {
@@ -86,8 +83,6 @@ func (c *fakeClient) Clock() uint32         { return c.world.clock }
 func (c *fakeClient) Unix() int64           { return worldEpoch + int64(c.world.clock) }
 func (c *fakeClient) Scratch() *Scratch     { return &c.world.scratch }
 func (c *fakeClient) Metrics() *metrics.Set { return &c.world.metrics }
-func (c *fakeClient) Store() store.Shard    { return c.world.store }
-func (c *fakeClient) Subscriptions() int    { return len(c.subs) }
 func (c *fakeClient) Arm(deadline uint32)   { c.due = deadline }
 func (c *fakeClient) Dropped()              { c.world.say("%s dropped a message", c.name) }
 
@@ -97,8 +92,8 @@ func (c *fakeClient) Presence(online bool) {
 	}
 }
 
-func (c *fakeClient) Accompanied() bool                   { return false }
-func (c *fakeClient) Inherit(*queue.Message, queue.Entry) {}
+func (c *fakeClient) Accompanied() bool                        { return false }
+func (c *fakeClient) Inherit(*queue.Message, queue.Entry) bool { return false }
 
 func (c *fakeClient) Ended() {
 	c.subs = nil
@@ -119,6 +114,7 @@ func (c *fakeClient) Publish(p *queue.Publication) {
 		to := w.clients[name]
 		for i := range to.subs {
 			if x := &to.subs[i]; x.Share == 0 && mqttmodel.Matches(x.filter, string(p.Topic)) {
+				p.Shared = ""
 				to.session.Deliver(p, &x.Options)
 			}
 		}
@@ -143,6 +139,7 @@ func (w *world) deliverShared(share uint32, p *queue.Publication) {
 		}
 	}
 	if to != nil {
+		p.Shared = w.shares[share-1]
 		to.Deliver(p, options)
 	}
 }
@@ -259,8 +256,21 @@ func (w *world) run(words []string) error {
 		w.count()
 	case "props":
 		w.props = true
+	case "holds":
+		w.holds = true
+	case "slow":
+		w.store.slow = true
+	case "disk":
+		w.store.disk()
+	case "restart":
+		w.restart()
+	case "diskfull":
+		w.store.full = words[1] == "on"
 	default:
 		err = w.client(words[0], words[1], words[2:])
+	}
+	if !w.store.slow {
+		w.store.disk()
 	}
 	w.flush()
 	return err
@@ -304,6 +314,9 @@ func (w *world) tick(n string) error {
 				c.due = 0
 				before := len(w.said)
 				c.session.Timer()
+				if !w.store.slow {
+					w.store.disk()
+				}
 				w.flush()
 				for i := before; i < len(w.said); i++ {
 					w.said[i] = fmt.Sprintf("@%d %s", w.clock, w.said[i])

@@ -1,0 +1,232 @@
+package server
+
+import (
+	"slices"
+	"sync"
+
+	"vernemq/codec"
+	"vernemq/queue/store"
+	"vernemq/reactor"
+	"vernemq/server/session"
+)
+
+// readerCount is how many goroutines read the store for the loops.
+const readerCount = 2
+
+// pageBytes is the size of messages from which on a page has enough of them.
+const pageBytes = 1 << 20
+
+// readers read the store for the loops, which never go to the disk themselves.
+type readers struct {
+	mu      sync.Mutex
+	more    sync.Cond
+	jobs    []func() // first come, first served
+	closed  bool
+	running sync.WaitGroup
+}
+
+func (r *readers) start() {
+	r.more.L = &r.mu
+	for range readerCount {
+		r.running.Go(r.run)
+	}
+}
+
+func (r *readers) run() {
+	for {
+		r.mu.Lock()
+		for len(r.jobs) == 0 && !r.closed {
+			r.more.Wait()
+		}
+		if r.closed {
+			r.mu.Unlock()
+			return
+		}
+		job := r.jobs[0]
+		r.jobs[0] = nil
+		if r.jobs = r.jobs[1:]; len(r.jobs) == 0 {
+			r.jobs = nil
+		}
+		r.mu.Unlock()
+		job()
+	}
+}
+
+func (r *readers) do(job func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.jobs = append(r.jobs, job)
+	r.more.Signal()
+}
+
+// stop ends the readers. Jobs that have not begun are forgotten.
+func (r *readers) stop() {
+	r.mu.Lock()
+	r.closed = true
+	r.more.Broadcast()
+	r.mu.Unlock()
+	r.running.Wait()
+}
+
+// page reads entries of a client once all that was written so far is safe, and
+// hands them to f on the loop.
+func (l *loop) page(c store.Client, r session.Reading, f func([]store.Queued, error)) {
+	l.whenSafe(func() {
+		l.broker.readers.do(func() {
+			read := l.ledger.store.Page
+			if r.Reverse {
+				read = l.ledger.store.PageBack
+			}
+			list, err := read(c, r.From, r.Max, pageBytes)
+			if err != nil {
+				l.log.Error("queue cannot be read", "client", c.ID, "mountpoint", c.Mountpoint, "cause", err.Error())
+			}
+			l.reactor.Post(func() { f(list, err) })
+		})
+	})
+}
+
+// Read reads entries of the client's queue for its session.
+func (c *client) Read(r session.Reading) {
+	c.loop.page(c.name(), r, func(list []store.Queued, err error) { c.session.Read(r, list, err) })
+}
+
+// Bequeath gives the client's entries in the store up to a sequence to other
+// members of their shared subscriptions.
+func (c *client) Bequeath(limit uint64) {
+	c.loop.bequeath(c.name(), 0, limit)
+}
+
+const bequeathAtOnce = 256
+
+func (l *loop) bequeath(c store.Client, from, limit uint64) {
+	l.page(c, session.Reading{From: from, Max: bequeathAtOnce}, func(list []store.Queued, err error) {
+		next := uint64(0)
+		for i := range list {
+			q := &list[i]
+			if next = q.Seq + 1; q.Seq <= limit {
+				if q.Shared != "" && q.QoS > 0 && !q.Msg.Expired(l.unix()) {
+					l.redeliver(l.broker.share(c.Mountpoint, q.Shared), q.Msg)
+				}
+				l.records().Dequeue(c, q.Ref)
+			}
+			q.Msg.Release()
+		}
+		if next > 0 && next <= limit {
+			l.bequeath(c, next, limit)
+		}
+	})
+}
+
+// share gives the number of a shared subscription, 0 when it has no members.
+func (b *Broker) share(mountpoint, filter string) uint32 {
+	name, topic, shared := codec.SplitShared([]byte(filter))
+	if !shared {
+		return 0
+	}
+	node := b.index.Find(mountpoint, string(topic))
+	if node == nil {
+		return 0
+	}
+	if g := node.Value.group(string(name)); g != nil {
+		return g.share
+	}
+	return 0
+}
+
+// Share gives the number of a shared subscription.
+func (c *client) Share(filter string) uint32 {
+	return c.loop.broker.share(c.session.Mountpoint, filter)
+}
+
+// load reads what a restart has left of a client's session in the store, once.
+// Connections that come meanwhile wait.
+func (l *loop) load(c *client, conn *reactor.Conn) {
+	waiting, running := l.loading[c]
+	if conn != nil {
+		waiting = append(waiting, heldConn{conn, conn.Generation()})
+	}
+	l.loading[c] = waiting
+	if running {
+		return
+	}
+	name, upto := c.name(), l.ledger.store.Last()
+	c.session.BeforeLoad()
+	l.whenSafe(func() {
+		l.broker.readers.do(func() {
+			found, err := readLeft(l.ledger.store, name, upto)
+			l.reactor.Post(func() { l.loaded(c, found, err) })
+		})
+	})
+}
+
+// left is what a restart has left of a session.
+type left struct {
+	out    []session.Exchange
+	in     []uint16
+	bounds store.Bounds
+}
+
+// leftStore is a store as readLeft sees it.
+type leftStore interface {
+	Exchanges(store.Client) ([]store.Outgoing, []uint16, error)
+	Entry(store.Client, uint64) (store.Queued, error)
+	Bounds(c store.Client, upto uint64) (store.Bounds, error)
+}
+
+func readLeft(st leftStore, c store.Client, upto uint64) (x left, err error) {
+	out, in, err := st.Exchanges(c)
+	if err != nil {
+		return left{}, err
+	}
+	slices.SortFunc(out, func(a, b store.Outgoing) int { return int(min(max(int64(a.Seq-b.Seq), -1), 1)) })
+	x.in = in
+	for _, o := range out {
+		e := session.Exchange{Outgoing: o}
+		if o.State == store.Sent {
+			if e.Entry, err = st.Entry(c, o.Seq); err != nil {
+				x.release()
+				return left{}, err
+			}
+		}
+		x.out = append(x.out, e)
+	}
+	if x.bounds, err = st.Bounds(c, upto); err != nil {
+		x.release()
+		return left{}, err
+	}
+	return x, nil
+}
+
+func (x *left) release() {
+	for i := range x.out {
+		if m := x.out[i].Entry.Msg; m != nil {
+			m.Release()
+		}
+	}
+}
+
+// loaded gives a session what was read of it, and goes on with the connections
+// that wait for that. A session that cannot be read is not served.
+func (l *loop) loaded(c *client, x left, err error) {
+	waiting := l.loading[c]
+	delete(l.loading, c)
+	if err != nil {
+		l.log.Error("session cannot be read", "client", c.session.ID, "mountpoint", c.session.Mountpoint, "cause", err.Error())
+	}
+	if err == nil && c.session.Unread() {
+		c.session.Load(x.out, x.in, x.bounds)
+	} else {
+		x.release()
+	}
+	l.readNext()
+	for _, h := range waiting {
+		switch {
+		case h.conn.Generation() != h.generation:
+		case err != nil:
+			h.conn.Close(err)
+		default:
+			h.conn.ResumeRead()
+		}
+	}
+}
