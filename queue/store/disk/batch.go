@@ -23,19 +23,26 @@ type Batch struct {
 	live   int                      // ops that are not dead
 	size   int                      // bytes to be written, about
 
+	deletes bool // some op deletes a client
+	retains bool // some op is about a retained message
+
 	done       func(error)
 	handed     time.Time
 	handedSize int
 }
+
+var _ store.Records = (*Batch)(nil)
 
 type action byte
 
 const (
 	actSet action = iota
 	actDelete
-	actEnqueue // key and the head of the value are in buf
+	actEnqueue // a queue entry or a handover; the message is not in buf
 	actDequeue
+	actRetain        // no value
 	actDeleteSession // no key
+	actDeleteState   // no key
 )
 
 // op is one write. Dead ones are not written: what they would do is undone by
@@ -43,12 +50,12 @@ const (
 type op struct {
 	act            action
 	dead           bool
-	client         store.Client // zero for retained messages
+	client         store.Client // zero for handovers and retained messages
 	key, value     int          // where they begin in buf; the value ends at end
 	end            int
 	seq            uint64
 	body           int32          // actEnqueue: index into bodies plus 1, 0 when inline
-	msg            *queue.Message // actEnqueue: the message if it is inline
+	msg            *queue.Message // actEnqueue: the message if it is inline; actRetain: as the writer found it
 	bodyID         uint64         // actDequeue
 	inBatch, inOps uint32         // actDequeue: where the entry was enqueued
 }
@@ -139,22 +146,6 @@ func (b *Batch) DeleteIncoming(c store.Client, id uint16) {
 	b.unset(c, k)
 }
 
-// PutRetained writes the retained message of its topic. The message is copied.
-func (b *Batch) PutRetained(mountpoint string, m *queue.Message) {
-	k := len(b.buf)
-	b.buf = appendRetainedKey(b.buf, mountpoint, m.Topic())
-	v := len(b.buf)
-	b.buf = appendMessage(b.buf, m)
-	b.set(store.Client{}, k, v)
-}
-
-// DeleteRetained removes the retained message of a topic.
-func (b *Batch) DeleteRetained(mountpoint string, topic []byte) {
-	k := len(b.buf)
-	b.buf = appendRetainedKey(b.buf, mountpoint, topic)
-	b.unset(store.Client{}, k)
-}
-
 // keepBuffer and keepOps bound what an idle batch keeps.
 const (
 	keepBuffer = 1 << 20
@@ -180,6 +171,7 @@ func (b *Batch) reset() {
 		b.shared = map[*queue.Message]int32{}
 	}
 	b.live, b.size, b.handedSize, b.done = 0, 0, 0, nil
+	b.deletes, b.retains = false, false
 }
 
 func (b *Batch) release(o *op) {

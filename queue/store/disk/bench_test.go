@@ -202,3 +202,32 @@ func BenchmarkBoot(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+// BenchmarkBacklogs finds the clients that have a queue; an operation is one
+// client. With -benchtime=1000000x there are a million.
+func BenchmarkBacklogs(b *testing.B) {
+	for _, entries := range []int{1, 10} {
+		b.Run(fmt.Sprintf("entries=%d", entries), func(b *testing.B) {
+			s := benchStore(b, false)
+			m := benchMessage(100)
+			batch := s.NewBatch()
+			for i, c := range benchClients(b.N) {
+				for range entries {
+					batch.Enqueue(c, store.Delivery{Msg: m, QoS: 1}, false)
+				}
+				if i%1000 == 999 || i == b.N-1 {
+					commit(b, s, batch)
+					batch = s.NewBatch()
+				}
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			n := 0
+			err := s.Backlogs(func(store.Client, uint64) error { n++; return nil })
+			if err != nil || n != b.N {
+				b.Errorf("%d of %d clients, %v", n, b.N, err)
+			}
+			b.StopTimer()
+		})
+	}
+}

@@ -4,82 +4,93 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"vernemq/queue"
 	"vernemq/queue/store"
 )
 
 // Sessions shows all sessions with their subscriptions; queues and messages are
-// not touched. So many workers call each at the same time, each worker with
-// slots of its own. The session and the slice are valid during the call; their
-// strings and the will are the caller's.
+// not touched. So many workers call each at the same time: worker w for the
+// slots whose number divided by workers leaves w. The session and the slice are
+// valid during the call; their strings and the will are the caller's.
 func (s *Store) Sessions(workers int, each func(worker int, c store.Client, x *store.Session, subs []store.Subscription) error) error {
-	workers = min(max(workers, 1), Slots)
+	workers = max(workers, 1)
 	var wg sync.WaitGroup
 	var stop atomic.Bool
 	errs := make([]error, workers)
-	for i := range workers {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			from, to := Slots*i/workers, Slots*(i+1)/workers
-			errs[i] = s.slots(uint16(from), uint16(to), func(c store.Client, x *store.Session, subs []store.Subscription) error {
+	for i := range min(workers, Slots) {
+		wg.Go(func() {
+			errs[i] = s.slots(i, workers, func(c store.Client, x *store.Session, subs []store.Subscription) error {
 				if stop.Load() {
-					return nil
+					return errStopped
 				}
 				return each(i, c, x, subs)
 			})
 			if errs[i] != nil {
 				stop.Store(true)
 			}
-		}()
+		})
 	}
 	wg.Wait()
+	errs = slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, errStopped) })
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("cannot read sessions: %w", err)
 	}
 	return nil
 }
 
-// slots walks over sessions and subscriptions of slots side by side: both are
-// sorted by P.
-func (s *Store) slots(from, to uint16, each func(store.Client, *store.Session, []store.Subscription) error) (err error) {
-	sessions, err := s.slotIter(kindSession, from, to)
+// errStopped ends a worker because another one has an error.
+var errStopped = errors.New("stopped")
+
+// slots walks over sessions and subscriptions of every step-th slot side by
+// side: both are sorted by P.
+func (s *Store) slots(first, step int, each func(store.Client, *store.Session, []store.Subscription) error) (err error) {
+	sessions, err := s.kindIter(kindSession)
 	if err != nil {
 		return err
 	}
-	subs, err := s.slotIter(kindSubscription, from, to)
+	subs, err := s.kindIter(kindSubscription)
 	if err != nil {
 		return errors.Join(err, sessions.Close())
 	}
 	defer func() { err = errors.Join(err, sessions.Close(), subs.Close()) }()
-	w := walk{subs: subs}
-	subs.First()
-	for more := sessions.First(); more; more = sessions.Next() {
-		if err := w.session(sessions, each); err != nil {
-			return fmt.Errorf("key %q: %w", sessions.Key(), err)
+	w := walk{sessions: sessions, subs: subs}
+	for slot := first; slot < Slots; slot += step {
+		if err := w.slot(uint16(slot), each); err != nil {
+			return err
 		}
 	}
-	return errors.Join(sessions.Error(), subs.Error())
+	return nil
 }
 
-func (s *Store) slotIter(kind byte, from, to uint16) (*pebble.Iterator, error) {
-	return s.db.NewIter(&pebble.IterOptions{
-		LowerBound: appendSlot(nil, kind, from), UpperBound: appendSlot(nil, kind, to),
-	})
+func (s *Store) kindIter(kind byte) (*pebble.Iterator, error) {
+	return s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
 }
 
 type walk struct {
-	subs *pebble.Iterator
-	x    store.Session
-	list []store.Subscription
+	sessions, subs *pebble.Iterator
+	x              store.Session
+	list           []store.Subscription
 }
 
-func (w *walk) session(it *pebble.Iterator, each func(store.Client, *store.Session, []store.Subscription) error) error {
+func (w *walk) slot(slot uint16, each func(store.Client, *store.Session, []store.Subscription) error) error {
+	w.subs.SeekGE(appendSlot(nil, kindSubscription, slot))
+	end := appendSlot(nil, kindSession, slot+1)
+	more := w.sessions.SeekGEWithLimit(appendSlot(nil, kindSession, slot), end)
+	for ; more == pebble.IterValid; more = w.sessions.NextWithLimit(end) {
+		if err := w.session(each); err != nil {
+			return fmt.Errorf("key %q: %w", w.sessions.Key(), err)
+		}
+	}
+	return errors.Join(w.sessions.Error(), w.subs.Error())
+}
+
+func (w *walk) session(each func(store.Client, *store.Session, []store.Subscription) error) error {
+	it := w.sessions
 	c, rest, err := clientOf(it.Key())
 	if err != nil {
 		return err
@@ -125,30 +136,4 @@ func (w *walk) collect(prefix []byte) error {
 		w.list = append(w.list, sub)
 	}
 	return w.subs.Error()
-}
-
-// Retained shows all retained messages. They are not pooled and are each's.
-func (s *Store) Retained(each func(mountpoint string, m *queue.Message) error) error {
-	err := s.scan([]byte{kindRetained}, func(key, value []byte) error {
-		mountpoint, topic, err := retainedOf(key)
-		if err != nil {
-			return err
-		}
-		m, err := parseMessage(value)
-		if err != nil {
-			return err
-		}
-		defer m.Release()
-		if !bytes.Equal(m.Topic(), topic) {
-			return fmt.Errorf("message of topic %q", m.Topic())
-		}
-		var p queue.Publication
-		p.View(m)
-		defer p.Reset()
-		return each(mountpoint, p.Unpooled())
-	})
-	if err != nil {
-		return fmt.Errorf("cannot read retained messages: %w", err)
-	}
-	return nil
 }

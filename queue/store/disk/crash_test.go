@@ -11,19 +11,22 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
+
+	"vernemq/queue"
 	"vernemq/queue/store"
 )
 
 // world runs random batches against a store and the model, with crashes.
 type world struct {
-	t     *rapid.T
-	opts  Options
-	fs    *vfs.MemFS
-	s     *Store
-	now   *model
-	past  []*model // after how many batches
-	texts []string
-	acks  *acks
+	t      *rapid.T
+	opts   Options
+	fs     *vfs.MemFS
+	s      *Store
+	now    *model
+	past   []*model // after how many batches
+	texts  []string
+	acks   *acks
+	memory *memory
 }
 
 // acks counts batches that are done; those of a store that has crashed no
@@ -48,6 +51,8 @@ func (a *acks) count() int { a.Lock(); defer a.Unlock(); return a.done }
 
 func (w *world) open(fs *vfs.MemFS) {
 	w.fs, w.opts.FS, w.acks = fs, fs, &acks{}
+	w.memory = newMemory()
+	w.opts.Retained = w.memory.find
 	s, err := Open(w.opts)
 	if err != nil {
 		w.t.Fatal(err)
@@ -57,7 +62,10 @@ func (w *world) open(fs *vfs.MemFS) {
 
 // start begins a history with the state that the store has.
 func (w *world) start(m *model) {
-	w.now, w.past, w.texts = m, []*model{m.clone()}, []string{m.String()}
+	w.now, w.past, w.texts = m, []*model{m.clone()}, []string{m.inOrder()}
+	if err := w.memory.load(w.s); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) batch() {
@@ -65,7 +73,8 @@ func (w *world) batch() {
 	for range rapid.IntRange(0, 10).Draw(w.t, "writes") {
 		w.write(b)
 	}
-	w.past, w.texts = append(w.past, w.now.clone()), append(w.texts, w.now.String())
+	w.past, w.texts = append(w.past, w.now.clone()), append(w.texts, w.now.inOrder())
+	w.memory.next()
 	w.s.Commit(b, w.acks.add)
 }
 
@@ -73,9 +82,9 @@ func (w *world) write(b *Batch) {
 	c := rapid.SampledFrom(testClients).Draw(w.t, "client")
 	n := rapid.IntRange(1, 3).Draw(w.t, "n")
 	filter := fmt.Sprintf("f/%d", n)
-	switch rapid.IntRange(0, 15).Draw(w.t, "what") {
+	switch rapid.IntRange(0, 19).Draw(w.t, "what") {
 	case 0:
-		x := &store.Session{Version: 5, Clean: n == 1, Expiry: uint32(n), Absent: int64(n), Ends: 9, LastID: 3}
+		x := &store.Session{Version: 5, Clean: n == 1, Expiry: uint32(n), Absent: int64(n), Ends: 9, LastID: 3, Birth: uint64(n) << 41}
 		if n == 2 {
 			x.Will = &store.Will{Topic: []byte("w"), Forward: []byte("p"), Payload: []byte("x"), QoS: 2, Due: 5}
 		}
@@ -104,19 +113,20 @@ func (w *world) write(b *Batch) {
 	case 6:
 		b.DeleteIncoming(c, uint16(n))
 		delete(w.now.records, recordName("in", c, n))
-	case 7:
-		m := testMessage(filter, fmt.Sprint(rapid.Int().Draw(w.t, "payload")))
-		b.PutRetained(c.Mountpoint, m)
-		w.now.records[fmt.Sprintf("retained %q %s", c.Mountpoint, filter)] = messageText(m)
-		m.Release()
-	case 8:
-		b.DeleteRetained(c.Mountpoint, []byte(filter))
-		delete(w.now.records, fmt.Sprintf("retained %q %s", c.Mountpoint, filter))
+	case 7, 8:
+		w.retain(b, c.Mountpoint, filter, n)
 	case 9:
 		b.DeleteSession(c)
 		w.now.deleteSession(c)
-	case 10, 11, 12:
+	case 10:
+		b.DeleteState(c)
+		w.now.deleteState(c)
+	case 11, 12, 13:
 		w.enqueue(b)
+	case 14, 15:
+		w.handOver(b, c.Mountpoint, filter, uint16(n))
+	case 16:
+		w.takeOver(b)
 	default:
 		q := w.now.queues[c]
 		if len(q) == 0 {
@@ -137,8 +147,38 @@ func (w *world) enqueue(b *Batch) {
 		c := rapid.SampledFrom(testClients).Draw(w.t, "receiver")
 		d := store.Delivery{Msg: m, QoS: 2, SubscriptionID: 7, Shared: "$share/g/t"}
 		r := b.Enqueue(c, d, many)
-		w.now.queues[c] = append(w.now.queues[c], modelEntry{r, entryText(&d, r.Body)})
+		w.now.queues[c] = append(w.now.queues[c], modelEntry{ref: r, text: entryText(&d, r.Body)})
 	}
+}
+
+func (w *world) handOver(b *Batch, mountpoint, filter string, loop uint16) {
+	m := testMessage("t", filter)
+	defer m.Release()
+	h := store.Handover{Loop: loop, Loops: 4, Mountpoint: mountpoint, Filter: filter, Msg: m}
+	w.now.handovers = append(w.now.handovers, modelEntry{b.HandOver(h), handoverText(&h), loop})
+}
+
+func (w *world) takeOver(b *Batch) {
+	list := w.now.handovers
+	if len(list) == 0 {
+		return
+	}
+	i := rapid.IntRange(0, len(list)-1).Draw(w.t, "handover")
+	b.TakeOver(list[i].loop, list[i].ref)
+	w.now.handovers = append(list[:i:i], list[i+1:]...)
+}
+
+// retain replaces or, when n is 1, removes a retained message in memory.
+func (w *world) retain(b *Batch, mountpoint, topic string, n int) {
+	var m *queue.Message
+	name := retainedName(mountpoint, topic)
+	delete(w.now.retained, name)
+	if n > 1 {
+		m = unpooled(topic, fmt.Sprint(rapid.Int().Draw(w.t, "payload")))
+		w.now.retained[name] = messageText(m)
+	}
+	w.memory.set(name, m)
+	b.Retain(mountpoint, []byte(topic))
 }
 
 // settle waits for all batches and compares.
@@ -168,6 +208,7 @@ func (w *world) crash(unsynced int, promised bool) {
 	if err := w.s.Close(); err != nil {
 		w.t.Fatal(err)
 	}
+	before := w.memory
 	w.open(clone)
 	m, err := load(w.s)
 	if err != nil {
@@ -176,15 +217,18 @@ func (w *world) crash(unsynced int, promised bool) {
 	if !promised {
 		acked = 0
 	}
-	got := m.String()
+	got := m.inOrder()
 	for k := len(w.texts) - 1; k >= acked; k-- {
-		if got == w.texts[k] {
+		if got != w.texts[k] {
+			continue
+		}
+		if err = before.allows(m.retained, k); err == nil {
 			w.start(m)
 			return
 		}
 	}
-	w.t.Fatalf("%d batches of %d were done; after the crash the store has\n%s\nmust have at least\n%s",
-		acked, len(w.texts)-1, got, w.texts[acked])
+	w.t.Fatalf("%d batches of %d were done; after the crash the store has\n%s\nmust have at least\n%s\n%v",
+		acked, len(w.texts)-1, got, w.texts[acked], err)
 }
 
 func runWorld(t *rapid.T, sync bool, unsynced *rapid.Generator[int], promised bool) {

@@ -24,6 +24,44 @@ type doomed struct {
 	wait   bool   // not in the next group: that deletes the client again
 }
 
+// DeleteSession removes all of a client: session, subscriptions, QoS 2 state
+// and every entry enqueued so far. What comes later for the same client counts.
+// No queue.Ref of the client given before may be used afterwards.
+//
+// A long queue is gone for every reader at once, and from the disk little by
+// little.
+func (b *Batch) DeleteSession(c store.Client) {
+	for i := range b.ops {
+		if o := &b.ops[i]; !o.dead && o.client == c {
+			b.bury(o)
+		}
+	}
+	b.add(op{act: actDeleteSession, client: c, key: len(b.buf), value: len(b.buf), seq: b.store.last.Load()})
+	b.deletes = true
+}
+
+// DeleteState removes session, subscriptions and QoS 2 state of a client; the
+// entries of its queue stay.
+func (b *Batch) DeleteState(c store.Client) {
+	for i := range b.ops {
+		if o := &b.ops[i]; !o.dead && o.client == c && o.ofState() {
+			b.bury(o)
+		}
+	}
+	b.add(op{act: actDeleteState, client: c, key: len(b.buf), value: len(b.buf)})
+	b.deletes = true
+}
+
+// ofState tells whether a write is about a client and not about its queue.
+func (o *op) ofState() bool {
+	return o.act == actSet || o.act == actDelete || o.act == actDeleteState
+}
+
+// deletes tells whether a write removes what is committed of a client.
+func (o *op) deletes() bool {
+	return !o.dead && (o.act == actDeleteSession || o.act == actDeleteState)
+}
+
 func parseDoomed(b []byte) (uint64, error) {
 	if err := head("deletion", b, 1, 0); err != nil {
 		return 0, err
@@ -67,9 +105,8 @@ func (s *Store) postpone(key uint64) {
 	}
 }
 
-// deleteSession removes all that is committed of a client.
-func (g *group) deleteSession(o *op) error {
-	c := o.client
+// deleteState removes what is committed of a client besides its queue.
+func (g *group) deleteState(c store.Client) error {
 	if err := g.w.Delete(appendPrefix(g.key[:0], kindSession, c), nil); err != nil {
 		return err
 	}
@@ -77,6 +114,15 @@ func (g *group) deleteSession(o *op) error {
 		if err := g.deleteAll(kind, c); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// deleteSession removes all that is committed of a client.
+func (g *group) deleteSession(o *op) error {
+	c := o.client
+	if err := g.deleteState(c); err != nil {
+		return err
 	}
 	next, err := g.deleteEntries(c, 0, o.seq)
 	if err != nil || next == 0 {

@@ -1,11 +1,15 @@
 // Package disk keeps what must outlive the process in Pebble: sessions,
-// subscriptions, queues of messages, the state of QoS 2 exchanges and retained
-// messages.
+// subscriptions, queues of messages, the state of QoS 2 exchanges, handovers and
+// retained messages.
 //
 // A loop collects the writes of a turn in a Batch, which is memory only, and
 // hands it over with Store.Commit. One writer commits what all loops have
 // handed over in groups, in that order, each batch whole or not at all, and
 // calls done. The reading functions go to the disk and are not for loops.
+//
+// What comes and goes within a batch or a group is not written: an entry that is
+// enqueued and dequeued, a message that one loop hands over and another one
+// takes over.
 //
 // A client's records share a prefix after the letter that says what they are,
 // so that its queue is one range, and all of a slot's sessions are one:
@@ -19,6 +23,7 @@
 //	'i' P packet id(2)                incoming QoS 2 message, received and not released
 //	'r' mountpoint 0x00 topic         retained message
 //	'd' P                             queue that is being deleted
+//	'x' loop(2) sequence(8)           message handed over to a loop
 //
 //	P = | slot 2 | mountpoint | 0x00 | client id | 0x00 |
 //

@@ -40,7 +40,7 @@ func (f *failing) MaybeError(op errorfs.Op) error {
 
 // fill hands over batches that make WAL files change and tables be written. It
 // returns the states after each batch and how many batches were done.
-func fill(t *testing.T, s *Store) (states []string, done int) {
+func fill(t *testing.T, s *Store, kept *memory) (states []string, done int) {
 	m := newModel()
 	states = append(states, m.String())
 	var refs []queue.Ref
@@ -55,12 +55,15 @@ func fill(t *testing.T, s *Store) (states []string, done int) {
 		for _, to := range testClients[:3] {
 			d := store.Delivery{Msg: msg, QoS: 1}
 			r := b.Enqueue(to, d, i%2 == 0)
-			m.queues[to] = append(m.queues[to], modelEntry{r, entryText(&d, r.Body)})
+			m.queues[to] = append(m.queues[to], modelEntry{ref: r, text: entryText(&d, r.Body)})
 			if to == c {
 				refs = append(refs, r)
 			}
 		}
 		msg.Release()
+		if i%3 == 0 { // the batch is waited for: memory is as it was then
+			kept.fill(b, m, i)
+		}
 		if i > 5 {
 			b.Dequeue(c, refs[0])
 			refs, m.queues[c] = refs[1:], m.queues[c][1:]
@@ -69,6 +72,10 @@ func fill(t *testing.T, s *Store) (states []string, done int) {
 			b.DeleteSession(testClients[1])
 			m.deleteSession(testClients[1])
 		}
+		if i == 43 {
+			b.DeleteState(c)
+			m.deleteState(c)
+		}
 		states = append(states, m.String())
 		s.Commit(b, func(err error) { errs <- err })
 		if i%3 == 0 || i == 59 { // some wait, some queue up
@@ -76,6 +83,27 @@ func fill(t *testing.T, s *Store) (states []string, done int) {
 		}
 	}
 	return states, done
+}
+
+// fill replaces or removes a retained message, and hands over one message and
+// takes over that of the time before.
+func (x *memory) fill(b *Batch, m *model, i int) {
+	var msg *queue.Message
+	name := retainedName("", "t")
+	delete(m.retained, name)
+	if i%9 > 0 {
+		msg = unpooled("t", fmt.Sprint(i))
+		m.retained[name] = messageText(msg)
+	}
+	x.set(name, msg)
+	b.Retain("", []byte("t"))
+	if i > 0 {
+		b.TakeOver(m.handovers[0].loop, m.handovers[0].ref)
+	}
+	p := testMessage("t", fmt.Sprint(i))
+	h := store.Handover{Loop: uint16(i), Loops: 100, Filter: "#", Msg: p}
+	m.handovers = []modelEntry{{b.HandOver(h), handoverText(&h), h.Loop}}
+	p.Release()
 }
 
 var drained atomic.Int64
@@ -129,12 +157,13 @@ func failAt(t *testing.T, sync bool, n int64) (ended, stuck bool) {
 	f := &failing{}
 	f.left.Store(n)
 	mem := vfs.NewCrashableMem()
-	o := Options{Dir: "store", Node: "n", Sync: sync, MemTable: 64 << 10, Cache: 1 << 20, FS: errorfs.Wrap(mem, f), piece: 3}
+	kept := newMemory()
+	o := Options{Dir: "store", Node: "n", Sync: sync, MemTable: 64 << 10, Cache: 1 << 20, FS: errorfs.Wrap(mem, f), Retained: kept.find, piece: 3}
 	states, done := []string{newModel().String()}, 0
 	s, err := Open(o)
 	if err == nil {
 		drained.Store(0)
-		states, done = fill(t, s)
+		states, done = fill(t, s, kept)
 		failed := s.Health() != nil
 		if failed && !strings.Contains(s.Health().Error(), "no space left") {
 			t.Fatalf("write %d: health %v", n, s.Health())

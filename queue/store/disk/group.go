@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"vernemq/queue"
 )
 
 // group turns batches into one Pebble batch.
@@ -14,6 +16,8 @@ type group struct {
 	iter *pebble.Iterator // what is committed; nil until it is needed
 	key  []byte
 	gone map[uint64]int32 // entries that this group removes, by body
+
+	retained map[string]bool // keys of retained messages that are written
 }
 
 func (g *group) close() error {
@@ -53,16 +57,25 @@ func (g *group) encodeOp(b *Batch, o *op) error {
 		if o.msg == nil {
 			return g.w.Set(key, value, nil)
 		}
-		d := g.w.SetDeferred(len(key), len(value)+messageSize(o.msg))
-		copy(d.Key, key)
-		appendMessage(append(d.Value[:0], value...), o.msg)
-		return d.Finish()
+		return g.setMessage(key, value, o.msg)
 	case actDequeue:
 		g.drop(o.bodyID)
 		return g.w.Delete(key, nil)
+	case actRetain:
+		return g.retain(key, o.msg)
+	case actDeleteState:
+		return g.deleteState(o.client)
 	default:
 		return g.deleteSession(o)
 	}
+}
+
+// setMessage writes a value that ends with a message.
+func (g *group) setMessage(key, value []byte, m *queue.Message) error {
+	d := g.w.SetDeferred(len(key), len(value)+messageSize(m))
+	copy(d.Key, key)
+	appendMessage(append(d.Value[:0], value...), m)
+	return d.Finish()
 }
 
 func (g *group) putBody(x *body) error {

@@ -20,6 +20,7 @@ const (
 	kindIncoming     = 'i'
 	kindRetained     = 'r'
 	kindDoomed       = 'd'
+	kindHandover     = 'x'
 )
 
 // Slots is the number of slots that clients are kept by. It never changes.
@@ -36,6 +37,7 @@ func appendPrefix(dst []byte, kind byte, c store.Client) []byte {
 	return append(append(dst, c.ID...), 0)
 }
 
+// appendSlot appends a kind and the number of a slot, or of a loop.
 func appendSlot(dst []byte, kind byte, slot uint16) []byte {
 	return binary.BigEndian.AppendUint16(append(dst, kind), slot)
 }
@@ -50,6 +52,17 @@ func appendPacketKey(dst []byte, kind byte, c store.Client, id uint16) []byte {
 
 func appendBodyKey(dst []byte, id uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, kindBody), id)
+}
+
+func appendHandoverKey(dst []byte, loop uint16, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(appendSlot(dst, kindHandover, loop), seq)
+}
+
+func handoverOf(key []byte) (loop uint16, seq uint64, err error) {
+	if len(key) != 11 {
+		return 0, 0, fmt.Errorf("key %q of a handover has %d bytes instead of 11", key, len(key))
+	}
+	return binary.BigEndian.Uint16(key[1:]), binary.BigEndian.Uint64(key[3:]), nil
 }
 
 func appendRetainedKey(dst []byte, mountpoint string, topic []byte) []byte {

@@ -7,7 +7,8 @@ import (
 	"vernemq/queue"
 )
 
-// version is the first byte of every value of format 1.
+// version is the first byte of every value of format 1, but of those that have
+// changed since, which are of a later one.
 const version = 1
 
 // A message:
@@ -61,11 +62,16 @@ func parseMessage(b []byte) (*queue.Message, error) {
 // version, their flags (the second byte) have no unknown bits and no QoS 3 in
 // the two lowest.
 func head(what string, b []byte, size int, flags byte) error {
+	return headOf(version, what, b, size, flags)
+}
+
+// headOf is head for values that may have later versions, up to latest.
+func headOf(latest byte, what string, b []byte, size int, flags byte) error {
 	switch {
 	case len(b) == 0:
 		return fmt.Errorf("%s: empty", what)
-	case b[0] != version:
-		return fmt.Errorf("%s: version %d instead of %d", what, b[0], version)
+	case b[0] < version || b[0] > latest:
+		return fmt.Errorf("%s: version %d, known are those up to %d", what, b[0], latest)
 	case len(b) < size:
 		return fmt.Errorf("%s: %d bytes, at least %d expected", what, len(b), size)
 	case size > 1 && b[1]&^flags != 0:

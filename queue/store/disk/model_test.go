@@ -30,21 +30,27 @@ func testMessage(topic, payload string) *queue.Message {
 // model is the state of a store as one would write it without thought for
 // cost: what the records say, in words.
 type model struct {
-	records map[string]string // kind client rest -> text
-	queues  map[store.Client][]modelEntry
+	records   map[string]string // kind client rest -> text
+	queues    map[store.Client][]modelEntry
+	handovers []modelEntry
+	retained  map[string]string // mountpoint topic -> text
 }
 
 type modelEntry struct {
 	ref  queue.Ref
 	text string
+	loop uint16 // of a handover
 }
 
 func newModel() *model {
-	return &model{records: map[string]string{}, queues: map[store.Client][]modelEntry{}}
+	return &model{records: map[string]string{}, queues: map[store.Client][]modelEntry{}, retained: map[string]string{}}
 }
 
 func (m *model) clone() *model {
-	c := &model{records: maps.Clone(m.records), queues: map[store.Client][]modelEntry{}}
+	c := &model{
+		records: maps.Clone(m.records), queues: map[store.Client][]modelEntry{},
+		handovers: slices.Clone(m.handovers), retained: maps.Clone(m.retained),
+	}
 	for k, q := range m.queues {
 		c.queues[k] = slices.Clone(q)
 	}
@@ -56,14 +62,28 @@ func recordName(kind string, c store.Client, rest any) string {
 }
 
 func (m *model) deleteSession(c store.Client) {
+	m.deleteState(c)
+	delete(m.queues, c)
+}
+
+func (m *model) deleteState(c store.Client) {
 	for _, kind := range []string{"session", "sub", "out", "in"} {
 		p := recordName(kind, c, "")
 		maps.DeleteFunc(m.records, func(k, _ string) bool { return strings.HasPrefix(k, p) })
 	}
-	delete(m.queues, c)
 }
 
 func (m *model) String() string {
+	var b strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(m.retained)) {
+		fmt.Fprintf(&b, "retained %s: %s\n", k, m.retained[k])
+	}
+	return b.String() + m.inOrder()
+}
+
+// inOrder is all that is committed as it was when it was handed over: all but
+// retained messages.
+func (m *model) inOrder() string {
 	var b strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(m.records)) {
 		fmt.Fprintf(&b, "%s: %s\n", k, m.records[k])
@@ -73,12 +93,21 @@ func (m *model) String() string {
 			fmt.Fprintf(&b, "%s: %s\n", recordName("entry", c, e.ref.Seq), e.text)
 		}
 	}
+	for _, e := range m.handovers {
+		fmt.Fprintf(&b, "handover %d %d: %s\n", e.loop, e.ref.Seq, e.text)
+	}
 	return b.String()
 }
 
 func entryText(d *store.Delivery, body uint64) string {
 	return fmt.Sprintf("%d %v %d %q %d %s", d.QoS, d.Retain, d.SubscriptionID, d.Shared, body, messageText(d.Msg))
 }
+
+func handoverText(h *store.Handover) string {
+	return fmt.Sprintf("%d of %d %q %q %s", h.Loop, h.Loops, h.Mountpoint, h.Filter, messageText(h.Msg))
+}
+
+func retainedName(mountpoint, topic string) string { return fmt.Sprintf("%q %s", mountpoint, topic) }
 
 func messageText(m *queue.Message) string {
 	return fmt.Sprintf("%q %q %x %d %v %d %d", m.Topic(), m.Forward(), m.Payload(), m.QoS, m.Retain, m.From, m.Expires)
@@ -107,15 +136,45 @@ func load(s *Store) (*model, error) {
 		return nil, err
 	}
 	err = s.Retained(func(mountpoint string, msg *queue.Message) error {
-		m.records[fmt.Sprintf("retained %q %s", mountpoint, msg.Topic())] = messageText(msg)
+		m.retained[retainedName(mountpoint, string(msg.Topic()))] = messageText(msg)
 		return nil
 	})
+	if err == nil {
+		err = s.Handovers(func(r queue.Ref, h store.Handover) error {
+			m.handovers = append(m.handovers, modelEntry{r, handoverText(&h), h.Loop})
+			h.Msg.Release()
+			return nil
+		})
+	}
 	for _, c := range testClients {
 		if err == nil {
 			err = m.loadClient(s, c)
 		}
 	}
+	if err == nil {
+		err = m.checkBacklogs(s)
+	}
 	return m, err
+}
+
+// checkBacklogs compares the first entries of all queues.
+func (m *model) checkBacklogs(s *Store) error {
+	n := 0
+	err := s.Backlogs(func(c store.Client, first uint64) error {
+		if n++; len(m.queues[c]) == 0 || m.queues[c][0].ref.Seq != first {
+			return fmt.Errorf("the queue of %v begins with %d, want %v", c, first, m.queues[c])
+		}
+		return nil
+	})
+	for _, q := range m.queues {
+		if len(q) > 0 {
+			n--
+		}
+	}
+	if err == nil && n != 0 {
+		err = fmt.Errorf("%d queues too many or too few", n)
+	}
+	return err
 }
 
 func (m *model) loadClient(s *Store, c store.Client) error {
@@ -139,16 +198,64 @@ func (m *model) loadClient(s *Store, c store.Client) error {
 		}
 		for i := range page {
 			q := &page[i]
-			m.queues[c] = append(m.queues[c], modelEntry{q.Ref, entryText(&q.Delivery, q.Body)})
+			m.queues[c] = append(m.queues[c], modelEntry{ref: q.Ref, text: entryText(&q.Delivery, q.Body)})
 			from = q.Seq + 1
 			q.Msg.Release()
 		}
 	}
-	b, err := s.Bounds(c)
-	if q := m.queues[c]; err == nil && len(q) > 0 {
-		if want := (store.Bounds{First: q[0].ref.Seq, Last: q[len(q)-1].ref.Seq, Len: len(q)}); b != want {
-			return fmt.Errorf("bounds of %v: %+v, want %+v", c, b, want)
+	for upto := range len(m.queues[c]) + 1 {
+		if err := m.checkBounds(s, c, upto); err != nil {
+			return err
 		}
+	}
+	return m.checkBack(s, c)
+}
+
+// checkBounds compares the bounds of the first n entries, of all when n is 0.
+func (m *model) checkBounds(s *Store, c store.Client, n int) error {
+	q, upto := m.queues[c], uint64(0)
+	if n > 0 {
+		q, upto = q[:n], q[n-1].ref.Seq
+	}
+	var want store.Bounds
+	if len(q) > 0 {
+		want = store.Bounds{First: q[0].ref.Seq, Last: q[len(q)-1].ref.Seq, Len: len(q)}
+	}
+	b, err := s.Bounds(c, upto)
+	if err == nil && b != want {
+		return fmt.Errorf("bounds of %v up to %d: %+v, want %+v", c, upto, b, want)
+	}
+	return err
+}
+
+// checkBack reads a queue from its end, and each entry for itself.
+func (m *model) checkBack(s *Store, c store.Client) error {
+	q, from := m.queues[c], uint64(0)
+	for {
+		page, err := s.PageBack(c, from, 3, 1<<20)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			break
+		}
+		for i := range page {
+			x, err := s.Entry(c, page[i].Seq)
+			if err != nil || x.Msg == nil {
+				return fmt.Errorf("entry %d of %v: %v", page[i].Seq, c, err)
+			}
+			one, other := entryText(&page[i].Delivery, page[i].Body), entryText(&x.Delivery, x.Body)
+			if len(q) == 0 || one != q[len(q)-1].text || other != one || x.Ref != page[i].Ref {
+				return fmt.Errorf("from the end of %v: %s, %s, want the last of %v", c, one, other, q)
+			}
+			q, from = q[:len(q)-1], x.Seq-1
+			page[i].Msg.Release()
+			x.Msg.Release()
+		}
+	}
+	x, err := s.Entry(c, from)
+	if len(q) > 0 || x.Msg != nil {
+		return fmt.Errorf("%d entries of %v are not seen, before them %+v", len(q), c, x)
 	}
 	return err
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
+
+	"vernemq/queue"
 	"vernemq/queue/store"
 )
 
@@ -27,11 +29,19 @@ func commit(t testing.TB, s *Store, b *Batch) {
 	}
 }
 
+// goldenRetained is the retained message of the golden store.
+func goldenRetained(mountpoint, topic string) *queue.Message {
+	if mountpoint != "m" || topic != "a/b" {
+		return nil
+	}
+	return unpooled(topic, "to several")
+}
+
 // golden writes one of everything.
 func golden(t *testing.T, s *Store) {
 	b := s.NewBatch()
 	will := &store.Will{Topic: []byte("gone"), Payload: []byte("bye"), QoS: 1, Delay: 30, Due: 1_700_000_030}
-	b.PutSession(testClients[0], &store.Session{Version: 5, Expiry: 3600, Absent: 1_700_000_000, Ends: 1_700_003_600, LastID: 17, Will: will})
+	b.PutSession(testClients[0], &store.Session{Version: 5, Expiry: 3600, Absent: 1_700_000_000, Ends: 1_700_003_600, LastID: 17, Birth: 1 << 40, Will: will})
 	b.PutSession(testClients[2], &store.Session{Version: 4, Expiry: 1<<32 - 1})
 	b.PutSubscription(testClients[0], &store.Subscription{Filter: "$share/g/a/+", QoS: 2, RetainAsPublished: true, ID: 5})
 	b.PutSubscription(testClients[0], &store.Subscription{Filter: "b/#", QoS: 1, NoLocal: true})
@@ -40,7 +50,8 @@ func golden(t *testing.T, s *Store) {
 		b.Enqueue(c, store.Delivery{Msg: m, QoS: 1, SubscriptionID: 5, Shared: "$share/g/a/+"}, true)
 	}
 	r := b.Enqueue(testClients[0], store.Delivery{Msg: m, QoS: 2, Retain: true}, false)
-	b.PutRetained("m", m)
+	b.HandOver(store.Handover{Loop: 1, Loops: 2, Mountpoint: "m", Filter: "$share/g/a/+", Msg: m})
+	b.Retain("m", []byte("a/b"))
 	m.Release()
 	b.PutOutgoing(testClients[0], &store.Outgoing{ID: 16, State: store.Sent, Seq: r.Seq})
 	b.PutOutgoing(testClients[0], &store.Outgoing{ID: 17, State: store.Released})
@@ -48,31 +59,43 @@ func golden(t *testing.T, s *Store) {
 	commit(t, s, b)
 }
 
-// TestGolden opens a store as the first version of format 1 wrote it.
+// writeGolden makes the golden store of today's format anew.
+func writeGolden(t *testing.T, dir string) {
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	s := must[*Store](t)(Open(Options{Dir: dir, Node: "golden", Sync: true, MemTable: 64 << 10, Retained: goldenRetained}))
+	golden(t, s)
+	m := must[*model](t)(load(s))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir+".txt", []byte(m.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestGolden opens stores as they were written by the first version of format
+// 1, and since sessions have a Birth and there are handovers. -update writes
+// the latter.
 func TestGolden(t *testing.T) {
 	defer goleak.VerifyNone(t, leaks()...)
-	dir, words := filepath.Join("testdata", "format1"), filepath.Join("testdata", "format1.txt")
 	if *update {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Fatal(err)
-		}
-		s := must[*Store](t)(Open(Options{Dir: dir, Node: "golden", Sync: true, MemTable: 64 << 10}))
-		golden(t, s)
-		m := must[*model](t)(load(s))
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(words, []byte(m.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeGolden(t, filepath.Join("testdata", "format1-session2"))
 	}
+	for _, name := range []string{"format1", "format1-session2"} {
+		t.Run(name, func(t *testing.T) { openGolden(t, filepath.Join("testdata", name)) })
+	}
+}
+
+func openGolden(t *testing.T, dir string) {
 	temp := t.TempDir()
 	if err := os.CopyFS(temp, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
 	s := must[*Store](t)(Open(Options{Dir: temp + "/", Node: "golden"}))
 	m := must[*model](t)(load(s))
-	if want := must[[]byte](t)(os.ReadFile(words)); m.String() != string(want) {
+	if want := must[[]byte](t)(os.ReadFile(dir + ".txt")); m.String() != string(want) {
 		t.Errorf("the golden store has\n%s\nwant\n%s", m, want)
 	}
 	if err := checkBodies(s); err != nil {
@@ -137,7 +160,7 @@ func TestForeign(t *testing.T) {
 // read is right, or it is refused and the file is named. (Damage in the last 32
 // KiB of the WAL looks like the torn end that a crash leaves.)
 func TestDamage(t *testing.T) {
-	o := Options{Dir: filepath.Join(t.TempDir(), "s"), Node: "n", Sync: true}
+	o := Options{Dir: filepath.Join(t.TempDir(), "s"), Node: "n", Sync: true, Retained: goldenRetained}
 	s := must[*Store](t)(Open(o))
 	golden(t, s)
 	if err := s.db.Flush(); err != nil {
@@ -202,7 +225,7 @@ func readAll(dir string) (string, error) {
 
 func TestCheckpoint(t *testing.T) {
 	dir := t.TempDir()
-	s := must[*Store](t)(Open(Options{Dir: filepath.Join(dir, "s"), Node: "n"}))
+	s := must[*Store](t)(Open(Options{Dir: filepath.Join(dir, "s"), Node: "n", Retained: goldenRetained}))
 	golden(t, s)
 	if err := s.Checkpoint(filepath.Join(dir, "copy")); err != nil {
 		t.Fatal(err)
@@ -228,6 +251,7 @@ func TestAnnihilation(t *testing.T) {
 	b := s.NewBatch()
 	for i := range 6 {
 		b.Dequeue(testClients[0], b.Enqueue(testClients[0], store.Delivery{Msg: m, QoS: 1}, i%2 == 0))
+		b.TakeOver(2, b.HandOver(store.Handover{Loop: 2, Loops: 4, Filter: "t", Msg: m}))
 	}
 	if !b.Empty() || b.Size() < 0 {
 		t.Errorf("%d writes of %d bytes", b.live, b.Size())
@@ -244,6 +268,7 @@ func TestAnnihilation(t *testing.T) {
 	two.Dequeue(testClients[0], r1)
 	two.Dequeue(testClients[1], r2)
 	two.Dequeue(testClients[1], r3)
+	two.TakeOver(7, one.HandOver(store.Handover{Loop: 7, Loops: 8, Msg: m}))
 	s.Commit(one, nil)
 	done := make(chan error)
 	s.Commit(two, func(err error) { done <- err })

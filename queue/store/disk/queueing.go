@@ -52,13 +52,17 @@ func (b *Batch) Dequeue(c store.Client, r queue.Ref) {
 	if r.Batch == b.number && b.kill(r.At, c, r.Seq) {
 		return
 	}
-	o := op{
-		act: actDequeue, client: c, key: len(b.buf), seq: r.Seq, bodyID: r.Body,
-		inBatch: r.Batch, inOps: r.At,
-	}
+	k := len(b.buf)
 	b.buf = appendEntryKey(b.buf, c, r.Seq)
-	o.value = len(b.buf)
-	b.add(o)
+	b.dequeue(c, r, k)
+}
+
+// dequeue removes what Enqueue or HandOver has named, whose key begins at k.
+func (b *Batch) dequeue(c store.Client, r queue.Ref, k int) {
+	b.add(op{
+		act: actDequeue, client: c, key: k, value: len(b.buf), seq: r.Seq, bodyID: r.Body,
+		inBatch: r.Batch, inOps: r.At,
+	})
 }
 
 // kill makes an entry's enqueuing dead, if it is the one at a place.
@@ -96,19 +100,4 @@ func (b *Batch) bury(o *op) {
 	b.size -= messageSize(x.msg)
 	x.msg.Release()
 	x.msg = nil
-}
-
-// DeleteSession removes all of a client: session, subscriptions, QoS 2 state
-// and every entry enqueued so far. What comes later for the same client counts.
-// No queue.Ref of the client given before may be used afterwards.
-//
-// A long queue is gone for every reader at once, and from the disk little by
-// little.
-func (b *Batch) DeleteSession(c store.Client) {
-	for i := range b.ops {
-		if o := &b.ops[i]; !o.dead && o.client == c {
-			b.bury(o)
-		}
-	}
-	b.add(op{act: actDeleteSession, client: c, key: len(b.buf), value: len(b.buf), seq: b.store.last.Load()})
 }

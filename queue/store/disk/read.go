@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -10,10 +11,10 @@ import (
 	"vernemq/queue/store"
 )
 
-// Bounds counts the entries of a client's queue that are committed. It reads
-// keys only.
-func (s *Store) Bounds(c store.Client) (b store.Bounds, err error) {
-	err = s.entries(s.db, c, 0, func(_ pebble.Reader, seq uint64, _ *pebble.Iterator) (bool, error) {
+// Bounds counts the entries of a client's queue that are committed, up to and
+// with a sequence, or all of them when it is 0. It reads keys only.
+func (s *Store) Bounds(c store.Client, upto uint64) (b store.Bounds, err error) {
+	err = s.entries(s.db, c, span{upto: upto}, func(seq uint64, _ *pebble.Iterator) (bool, error) {
 		if b.Len++; b.Len == 1 {
 			b.First = seq
 		}
@@ -30,14 +31,34 @@ func (s *Store) Bounds(c store.Client) (b store.Bounds, err error) {
 // sequence: at most n, and no further one when their messages have size bytes
 // or more. On an error none is returned.
 func (s *Store) Page(c store.Client, from uint64, n, size int) ([]store.Queued, error) {
+	return s.page(c, span{from: from}, n, size)
+}
+
+// PageBack is Page from the newest entry to the oldest, beginning at a sequence
+// or, when it is 0, at the end of the queue.
+func (s *Store) PageBack(c store.Client, from uint64, n, size int) ([]store.Queued, error) {
+	return s.page(c, span{upto: from, back: true}, n, size)
+}
+
+// Entry reads one entry of a client's queue that is committed. Its message is
+// nil when there is none.
+func (s *Store) Entry(c store.Client, seq uint64) (store.Queued, error) {
+	page, err := s.page(c, span{from: seq, upto: max(seq, 1)}, 1, 1)
+	if err != nil || len(page) == 0 {
+		return store.Queued{}, err
+	}
+	return page[0], nil
+}
+
+func (s *Store) page(c store.Client, of span, n, size int) ([]store.Queued, error) {
 	snapshot := s.db.NewSnapshot() // entries and their bodies go together
 	defer func() { _ = snapshot.Close() }()
 	var page []store.Queued
-	err := s.entries(snapshot, c, from, func(r pebble.Reader, seq uint64, it *pebble.Iterator) (bool, error) {
+	err := s.entries(snapshot, c, of, func(seq uint64, it *pebble.Iterator) (bool, error) {
 		if len(page) >= n || size <= 0 {
 			return false, nil
 		}
-		q, err := readEntry(r, seq, it)
+		q, err := readEntry(snapshot, seq, it)
 		if err != nil {
 			return false, err
 		}
@@ -54,17 +75,34 @@ func (s *Store) Page(c store.Client, from uint64, n, size int) ([]store.Queued, 
 	return page, nil
 }
 
-// entries walks over a client's entries from a sequence on while each says so.
-func (s *Store) entries(r pebble.Reader, c store.Client, from uint64,
-	each func(pebble.Reader, uint64, *pebble.Iterator) (bool, error)) (err error) {
+// span is the part of a queue that is read.
+type span struct {
+	from, upto uint64 // sequences; upto 0 is the end
+	back       bool   // from the end to the beginning
+}
+
+// bounds are those of an iterator over a span of a client's queue, without the
+// entries up to limit.
+func (x span) bounds(c store.Client, limit uint64) *pebble.IterOptions {
+	o := &pebble.IterOptions{LowerBound: appendEntryKey(nil, c, max(x.from, limit+1))}
+	if next := x.upto + 1; next > 1 {
+		o.UpperBound = appendEntryKey(nil, c, next)
+	} else {
+		o.UpperBound = after(appendPrefix(nil, kindEntry, c))
+	}
+	if bytes.Compare(o.UpperBound, o.LowerBound) < 0 {
+		o.UpperBound = o.LowerBound
+	}
+	return o
+}
+
+// entries walks over a span of a client's queue while each says so.
+func (s *Store) entries(r pebble.Reader, c store.Client, of span, each func(uint64, *pebble.Iterator) (bool, error)) (err error) {
 	limit, err := limitOf(r, c)
 	if err != nil {
 		return err
 	}
-	prefix := appendPrefix(nil, kindEntry, c)
-	it, err := r.NewIter(&pebble.IterOptions{
-		LowerBound: appendEntryKey(nil, c, max(from, limit+1)), UpperBound: after(slices.Clone(prefix)),
-	})
+	it, err := r.NewIter(of.bounds(c, limit))
 	if err != nil {
 		return err
 	}
@@ -73,12 +111,17 @@ func (s *Store) entries(r pebble.Reader, c store.Client, from uint64,
 			err = cerr
 		}
 	}()
-	for more := it.First(); more; more = it.Next() {
-		seq, err := number(it.Key()[len(prefix):])
+	prefix := len(appendPrefix(nil, kindEntry, c))
+	start, step := it.First, it.Next
+	if of.back {
+		start, step = it.Last, it.Prev
+	}
+	for more := start(); more; more = step() {
+		seq, err := number(it.Key()[prefix:])
 		if err != nil {
 			return fmt.Errorf("key %q: %w", it.Key(), err)
 		}
-		if ok, err := each(r, seq, it); !ok || err != nil {
+		if ok, err := each(seq, it); !ok || err != nil {
 			return err
 		}
 	}

@@ -19,12 +19,13 @@ func samples() map[byte][]byte {
 	will := &store.Will{Topic: []byte("w"), Forward: []byte("pp"), Payload: []byte("x"), QoS: 1, Retain: true, Delay: 4, Expiry: 5, Expires: true, Due: 6}
 	d := store.Delivery{QoS: 2, Retain: true, SubscriptionID: 9, Shared: "$share/g/#"}
 	return map[byte][]byte{
-		kindSession:      appendSession(nil, &store.Session{Version: 5, Clean: true, Expiry: 1, Absent: 2, Ends: 3, LastID: 4, Will: will}),
+		kindSession:      appendSession(nil, &store.Session{Version: 5, Clean: true, Expiry: 1, Absent: 2, Ends: 3, LastID: 4, Birth: 5, Will: will}),
 		kindSubscription: appendSubscription(nil, &store.Subscription{QoS: 2, NoLocal: true, RetainAsPublished: true, ID: 8}),
 		kindEntry:        appendMessage(appendEntryHead(nil, &d, false), m),
 		kindBody:         appendMessage(appendCount(nil, 3), m),
 		kindOutgoing:     appendOutgoing(nil, &store.Outgoing{State: store.Released, Seq: 5}),
 		kindRetained:     appendMessage(nil, m),
+		kindHandover:     appendMessage(appendHandoverHead(nil, &store.Handover{Loops: 3, Mountpoint: "m", Filter: "$share/g/#"}), m),
 		kindDoomed:       {version, 0, 0, 0, 0, 0, 0, 1, 0},
 	}
 }
@@ -35,7 +36,12 @@ func reencode(kind byte, b []byte) ([]byte, error) {
 	case kindSession:
 		var s store.Session
 		err := parseSession(b, &s)
-		return appendSession(nil, &s), err
+		out := appendSession(nil, &s)
+		if err == nil && b[0] == 1 {
+			out = slices.Delete(out, oldSessionHead, sessionHead)
+			out[0] = 1
+		}
+		return out, err
 	case kindSubscription:
 		var s store.Subscription
 		err := parseSubscription(b, &s)
@@ -62,6 +68,13 @@ func reencode(kind byte, b []byte) ([]byte, error) {
 		return appendOutgoing(nil, &o), err
 	case kindRetained:
 		return reencodeMessage(nil, b)
+	case kindHandover:
+		var h store.Handover
+		if err := parseHandover(b, &h); err != nil {
+			return nil, err
+		}
+		defer h.Msg.Release()
+		return appendMessage(appendHandoverHead(nil, &h), h.Msg), nil
 	}
 	_, err := parseDoomed(b)
 	return b, err
@@ -88,9 +101,36 @@ func TestRecords(t *testing.T) {
 			}
 		}
 		bad := slices.Clone(b)
-		bad[0] = 2
-		if _, err := reencode(kind, bad); err == nil || !strings.Contains(err.Error(), "version 2") {
-			t.Errorf("%c: version 2: %v", kind, err)
+		bad[0] = 3
+		if _, err := reencode(kind, bad); err == nil || !strings.Contains(err.Error(), "version 3") {
+			t.Errorf("%c: version 3: %v", kind, err)
+		}
+	}
+}
+
+// oldSessions are sessions of version 1, without and with a will.
+func oldSessions() [][]byte {
+	plain := []byte{1, 4, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 4}
+	full := slices.Clone(plain)
+	full[1] |= 8
+	return [][]byte{plain, appendWill(full, &store.Will{Topic: []byte("w"), Payload: []byte("x"), QoS: 1})}
+}
+
+// TestOldSessions reads sessions as they were written before they had a Birth.
+func TestOldSessions(t *testing.T) {
+	for _, b := range oldSessions() {
+		var s store.Session
+		err := parseSession(b, &s)
+		will := s.Will
+		s.Will = nil
+		if want := (store.Session{Version: 5, Clean: true, Expiry: 1, Absent: 2, Ends: 3, LastID: 4}); err != nil || s != want {
+			t.Errorf("%+v, %v, want %+v", s, err, want)
+		}
+		if (b[1]&8 != 0) != (will != nil && string(will.Topic) == "w" && will.QoS == 1) {
+			t.Errorf("the will is %+v", will)
+		}
+		if parseSession(b[:oldSessionHead-1], &s) == nil {
+			t.Error("a session without its end was taken")
 		}
 	}
 }
@@ -101,9 +141,12 @@ func FuzzRecords(f *testing.F) {
 	for kind, b := range samples() {
 		f.Add(kind, b)
 	}
+	for _, b := range oldSessions() {
+		f.Add(byte(kindSession), b)
+	}
 	f.Add(byte(kindEntry), []byte{version, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9})
 	f.Fuzz(func(t *testing.T, kind byte, b []byte) {
-		kinds := []byte{kindSession, kindSubscription, kindEntry, kindBody, kindOutgoing, kindRetained, kindDoomed}
+		kinds := []byte{kindSession, kindSubscription, kindEntry, kindBody, kindOutgoing, kindRetained, kindHandover, kindDoomed}
 		if !bytes.Contains(kinds, []byte{kind}) {
 			kind = kinds[int(kind)%len(kinds)]
 		}
@@ -121,6 +164,7 @@ func FuzzRecords(f *testing.F) {
 func FuzzKeys(f *testing.F) {
 	f.Add(appendEntryKey(nil, store.Client{Key: queue.KeyOf("m", "c"), Mountpoint: "m", ID: "c"}, 7))
 	f.Add(appendRetainedKey(nil, "m", []byte("a/b")))
+	f.Add(appendHandoverKey(nil, 3, 7))
 	f.Fuzz(func(t *testing.T, key []byte) {
 		if c, rest, err := clientOf(key); err == nil {
 			if out := append(appendPrefix(nil, key[0], c), rest...); !bytes.Equal(out, key) {
@@ -129,7 +173,16 @@ func FuzzKeys(f *testing.F) {
 			_, _ = number(rest)
 			_, _ = packetID(rest)
 		}
-		_, _, _ = retainedOf(key)
+		if mountpoint, topic, err := retainedOf(key); err == nil && key[0] == kindRetained {
+			if out := appendRetainedKey(nil, mountpoint, topic); !bytes.Equal(out, key) {
+				t.Fatalf("%x became %x", key, out)
+			}
+		}
+		if loop, seq, err := handoverOf(key); err == nil && key[0] == kindHandover {
+			if out := appendHandoverKey(nil, loop, seq); !bytes.Equal(out, key) {
+				t.Fatalf("%x became %x", key, out)
+			}
+		}
 	})
 }
 

@@ -3,14 +3,18 @@ package disk
 import (
 	"encoding/binary"
 	"fmt"
+
 	"vernemq/queue/store"
 )
 
 // A session:
 //
-//	| version 1 | flags 1 | protocol level 1 | expiry 4 | absent 8 | ends 8 | last id 2 | will, or nothing |
+//	| version 1 | flags 1 | protocol level 1 | expiry 4 | absent 8 | ends 8 | last id 2 | birth 8 |
+//	| will, or nothing |
 //
 //	flags: bit 2 clean, bit 3 there is a will
+//
+// Its version is 2. In version 1 there was no birth.
 //
 // Its will:
 //
@@ -19,16 +23,19 @@ import (
 //
 //	flags: bits 0-1 QoS, bit 2 retain, bit 3 expiry is set
 const (
-	sessionHead = 25
-	willHead    = 24
+	sessionVersion = 2
+	sessionHead    = 33
+	oldSessionHead = 25
+	willHead       = 24
 )
 
 func appendSession(dst []byte, s *store.Session) []byte {
-	dst = append(dst, version, bit(s.Clean, 2)|bit(s.Will != nil, 3), s.Version)
+	dst = append(dst, sessionVersion, bit(s.Clean, 2)|bit(s.Will != nil, 3), s.Version)
 	dst = binary.BigEndian.AppendUint32(dst, s.Expiry)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Absent))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Ends))
 	dst = binary.BigEndian.AppendUint16(dst, s.LastID)
+	dst = binary.BigEndian.AppendUint64(dst, s.Birth)
 	if s.Will == nil {
 		return dst
 	}
@@ -48,7 +55,11 @@ func appendWill(dst []byte, w *store.Will) []byte {
 
 // parseSession fills s. The will is a copy.
 func parseSession(b []byte, s *store.Session) error {
-	if err := head("session", b, sessionHead, 12); err != nil {
+	size := sessionHead
+	if len(b) > 0 && b[0] == version {
+		size = oldSessionHead
+	}
+	if err := headOf(sessionVersion, "session", b, size, 12); err != nil {
 		return err
 	}
 	*s = store.Session{
@@ -58,12 +69,15 @@ func parseSession(b []byte, s *store.Session) error {
 		Ends:   int64(binary.BigEndian.Uint64(b[15:])),
 		LastID: binary.BigEndian.Uint16(b[23:]),
 	}
+	if size == sessionHead {
+		s.Birth = binary.BigEndian.Uint64(b[oldSessionHead:])
+	}
 	if b[1]&8 != 0 {
 		var err error
-		s.Will, err = parseWill(b[sessionHead:])
+		s.Will, err = parseWill(b[size:])
 		return err
 	}
-	return whole("session", b, sessionHead)
+	return whole("session", b, size)
 }
 
 func parseWill(b []byte) (*store.Will, error) {

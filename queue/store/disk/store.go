@@ -28,6 +28,9 @@ type Options struct {
 	MemTable uint64       // bytes of a memtable (up to four exist), 32 MiB when 0
 	FS       vfs.FS       // the operating system's when nil
 	Log      *slog.Logger // none when nil
+	// Retained gives the retained message of a topic, nil when there is none,
+	// for Batch.Retain. The writer calls it: the message must not be pooled.
+	Retained func(mountpoint, topic string) *queue.Message
 
 	piece     int   // entries deleted in one group, 1,024 when 0
 	receivers int32 // entries of a body, 1,024 when 0
@@ -178,6 +181,10 @@ func (s *Store) Behind() int64 { return s.bytes.Load() }
 
 // number gives a number that was never given before, higher than all of them.
 func (s *Store) number() uint64 { return s.last.Add(1) }
+
+// Last is the number that was given last: every entry enqueued from now on has
+// a higher sequence.
+func (s *Store) Last() uint64 { return s.last.Load() }
 
 // Health is nil, or what has gone wrong: the disk, after which nothing is
 // written any more, or a file with wrong data.

@@ -58,34 +58,36 @@ func (s *Store) cut(batches []*Batch) int {
 	}
 	size := 0
 	for i, b := range batches {
-		if size += b.size; i > 0 && size > groupBytes {
+		if size += b.size + s.findRetained(b); i > 0 && size > groupBytes {
 			return i
 		}
 		if len(deleted) == 0 {
 			continue
 		}
-		for _, o := range b.ops {
-			if o.act == actDeleteSession && !o.dead && touched[o.client.Key] {
-				if i > 0 {
-					return i
-				}
-				s.postpone(o.client.Key)
+		if key, again := b.deletesOneOf(touched); again {
+			if i > 0 {
+				return i
 			}
+			s.postpone(key)
 		}
-		for _, o := range b.ops {
-			if deleted[o.client.Key] {
-				touched[o.client.Key] = true
+		for j := range b.ops {
+			if key := b.ops[j].client.Key; deleted[key] {
+				touched[key] = true
 			}
 		}
 	}
 	return len(batches)
 }
 
+// deletedIn is whom the batches delete.
 func deletedIn(batches []*Batch) map[uint64]bool {
 	var deleted map[uint64]bool
 	for _, b := range batches {
-		for _, o := range b.ops {
-			if o.act == actDeleteSession && !o.dead {
+		if !b.deletes {
+			continue
+		}
+		for i := range b.ops {
+			if o := &b.ops[i]; o.deletes() {
 				if deleted == nil {
 					deleted = map[uint64]bool{}
 				}
@@ -94,6 +96,18 @@ func deletedIn(batches []*Batch) map[uint64]bool {
 		}
 	}
 	return deleted
+}
+
+// deletesOneOf tells whether the batch deletes one of the clients, and whom.
+func (b *Batch) deletesOneOf(clients map[uint64]bool) (key uint64, one bool) {
+	if b.deletes {
+		for i := range b.ops {
+			if o := &b.ops[i]; o.deletes() && clients[o.client.Key] {
+				return o.client.Key, true
+			}
+		}
+	}
+	return 0, false
 }
 
 // commit writes a group and tells who handed it over. Part of what is still to
