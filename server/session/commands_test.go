@@ -45,6 +45,11 @@ func (a args) number(name string) int {
 //	NAME puback|pubrec|pubrel|pubcomp PID [reason=N]
 //	NAME ping | disconnect [reason=N] [expiry=S] | lost | full | writable | paused | read | raw HEX… | kick | show
 //	count
+//	repeat N COMMAND: N in a word of the command is the number of the turn
+//	holds: from now on it is said which output waits for the store
+//	slow: what is read from the store comes with the command disk
+//	diskfull on|off
+//	restart: all that is not in the store is lost
 //	props: from now on every packet comes with its properties
 //
 // PROPERTY is one of format=N, type=TEXT, reply=TOPIC, data=TEXT (correlation

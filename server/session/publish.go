@@ -34,7 +34,8 @@ func (s *Session) publish(f codec.Frame) bool {
 	code := s.route(m)
 	if m.QoS == 1 {
 		if code == codec.QuotaExceeded && !s.v5() {
-			return s.fail(errStore)
+			s.end(errStore)
+			return false
 		}
 		s.waitFor(writes)
 		s.ack(codec.PUBACK, m.PacketID, code)
@@ -60,7 +61,8 @@ func (s *Session) publishExactlyOnce(m *codec.Publish) bool {
 				s.host.Records().PutIncoming(s.client(), m.PacketID)
 			}
 		} else if code == codec.QuotaExceeded && !s.v5() {
-			return s.fail(errStore)
+			s.end(errStore)
+			return false
 		}
 	}
 	s.waitFor(writes)

@@ -4,6 +4,7 @@ import (
 	"vernemq/codec"
 	"vernemq/queue"
 	"vernemq/queue/store"
+	"vernemq/server/metrics"
 )
 
 // What must outlive the process is written through Host.Records: the sessions
@@ -195,10 +196,11 @@ func (s *Session) Load(out []Exchange, in []uint16, b store.Bounds) {
 			e.inflight.Restore(f)
 		}
 	}
-	fresh := 0
-	if s.backlog != nil {
-		fresh = s.backlog.fresh
+	fresh, counted := 0, 0
+	if k := s.backlog; k != nil {
+		fresh, counted = k.fresh, k.len-k.fresh // those came since the restart
 	}
+	s.host.Metrics().Add(metrics.QueueMessageIn, max(b.Len-counted, 0))
 	if b.Len+fresh <= 0 {
 		s.backlog = nil
 		return

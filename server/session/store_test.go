@@ -7,6 +7,7 @@ import (
 
 	"vernemq/queue"
 	"vernemq/queue/store"
+	"vernemq/server/metrics"
 )
 
 // fakeStore keeps records in memory. It answers reads at the end of a command,
@@ -181,6 +182,7 @@ func (w *world) restart() {
 	old := w.clients
 	w.clients, w.order = map[string]*fakeClient{}, nil
 	w.store.reads = nil
+	w.metrics = metrics.Set{}
 	for _, name := range slices.Sorted(maps.Keys(old)) {
 		key := old[name].session.client()
 		r := w.store.clients[key]

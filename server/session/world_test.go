@@ -256,6 +256,21 @@ func (w *world) run(words []string) error {
 		w.count()
 	case "props":
 		w.props = true
+	case "repeat":
+		n, aerr := strconv.Atoi(words[1])
+		if err = aerr; err != nil {
+			return err
+		}
+		said := len(w.said)
+		for i := 1; i <= n && err == nil; i++ {
+			again := slices.Clone(words[2:])
+			for j := range again {
+				again[j] = strings.ReplaceAll(again[j], "N", strconv.Itoa(i))
+			}
+			err = w.run(again)
+		}
+		w.shorten(said)
+		return err
 	case "holds":
 		w.holds = true
 	case "slow":
@@ -274,6 +289,14 @@ func (w *world) run(words []string) error {
 	}
 	w.flush()
 	return err
+}
+
+// shorten leaves the first and the last of what was said since.
+func (w *world) shorten(since int) {
+	if n := len(w.said) - since; n > 6 {
+		last := w.said[len(w.said)-1]
+		w.said = append(w.said[:since+2], fmt.Sprintf("… %d lines …", n-3), last)
+	}
 }
 
 // flush says what all sessions have sent, in the order of their names.
