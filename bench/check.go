@@ -88,6 +88,8 @@ func (l *Load) checkMessages() error {
 		return fmt.Errorf("%d unacknowledged messages: 1 to %d", l.Inflight, maxInflight)
 	case l.Rate == 0 && (l.Window < 1 || l.Batch < 1):
 		return fmt.Errorf("window %d, batch %d: at least 1", l.Window, l.Batch)
+	case l.Persistent && l.Level != 5:
+		return fmt.Errorf("persistent subscribers need -v 5, whose sessions expire")
 	case l.Kind == SlowGroup && (l.Slow < 1 || l.Slow >= l.Subscribers):
 		return fmt.Errorf("%d of %d subscribers slow: at least 1, and not all", l.Slow, l.Subscribers)
 	case (l.Kind == Offline || l.Kind == Retained) && l.Burst < 1:

@@ -104,6 +104,7 @@ func (r *runner) tally(rate float64) *Messages {
 		n, was := float64(m.Delivered+m.Slow), &r.mark.usage
 		m.CPU = float64((u.cpu - was.cpu).Nanoseconds()) / 1000 / n
 		m.Switches, m.Calls = float64(u.switches-was.switches)/n, float64(u.calls-was.calls)/n
+		m.Written = float64(u.written-was.written) / n
 	}
 	return m
 }

@@ -49,18 +49,19 @@ type Load struct {
 	Subscribers int           `json:"subscribers,omitempty"`
 	Slow        int           `json:"slow,omitempty"` // subscribers that stop reading
 	QoS         byte          `json:"qos"`
-	Size        int           `json:"size,omitempty"`   // payload bytes
-	Rate        float64       `json:"rate"`             // messages published per second in all; 0: closed loop
-	Window      int           `json:"window,omitempty"` // closed loop: deliveries under way at once, in all
-	Batch       int           `json:"batch,omitempty"`  // closed loop: messages per write
-	Inflight    int           `json:"inflight"`         // unacknowledged messages of a publisher
-	Burst       int           `json:"burst,omitempty"`  // messages per publisher, where that is bounded
-	ConnectRate float64       `json:"connect_rate"`     // connections per second; 0: as fast as it goes
-	Parallel    int           `json:"parallel"`         // handshakes under way at once
-	KeepAlive   int           `json:"keep_alive"`       // seconds
-	Warm        time.Duration `json:"warm"`             // time before measuring
-	Duration    time.Duration `json:"duration"`         // time measured
-	Timeout     time.Duration `json:"timeout"`          // without any progress
+	Size        int           `json:"size,omitempty"`       // payload bytes
+	Rate        float64       `json:"rate"`                 // messages published per second in all; 0: closed loop
+	Window      int           `json:"window,omitempty"`     // closed loop: deliveries under way at once, in all
+	Batch       int           `json:"batch,omitempty"`      // closed loop: messages per write
+	Inflight    int           `json:"inflight"`             // unacknowledged messages of a publisher
+	Persistent  bool          `json:"persistent,omitempty"` // subscribers have sessions that outlive their connection, MQTT 5
+	Burst       int           `json:"burst,omitempty"`      // messages per publisher, where that is bounded
+	ConnectRate float64       `json:"connect_rate"`         // connections per second; 0: as fast as it goes
+	Parallel    int           `json:"parallel"`             // handshakes under way at once
+	KeepAlive   int           `json:"keep_alive"`           // seconds
+	Warm        time.Duration `json:"warm"`                 // time before measuring
+	Duration    time.Duration `json:"duration"`             // time measured
+	Timeout     time.Duration `json:"timeout"`              // without any progress
 	Workers     int           `json:"workers"`
 	Sources     []string      `json:"sources,omitempty"` // local addresses
 	Scale       float64       `json:"scale"`

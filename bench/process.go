@@ -20,6 +20,7 @@ type usage struct {
 	memory   int64         // resident bytes now
 	switches int64         // context switches of the threads that live
 	calls    int64         // read and write calls; 0 when not readable
+	written  int64         // bytes written to disks; 0 when not readable
 }
 
 func (p process) usage() (u usage, err error) {
@@ -31,6 +32,7 @@ func (p process) usage() (u usage, err error) {
 	}
 	u.switches = p.switches()
 	u.calls = p.calls()
+	u.written, _ = field(p.file("io"), "write_bytes:") // as calls
 	return u, nil
 }
 

@@ -66,7 +66,8 @@ type Messages struct {
 	Rate       float64 `json:"delivered_per_second"`
 	CPU        float64 `json:"cpu_us"` // of the broker per delivery
 	Switches   float64 `json:"context_switches,omitempty"`
-	Calls      float64 `json:"io_calls,omitempty"` // read and write calls per delivery
+	Calls      float64 `json:"io_calls,omitempty"`   // read and write calls per delivery
+	Written    float64 `json:"disk_bytes,omitempty"` // bytes written to disks per delivery
 	Latency    Latency `json:"latency"`
 	Lost       int64   `json:"lost"`
 	Duplicates int64   `json:"duplicates"`

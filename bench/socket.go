@@ -90,8 +90,11 @@ func (w *worker) greet(c *client) {
 		ClientID: []byte(p.clientID(c.group, c.number)), Username: []byte(p.Username), HasUsername: p.Username != "",
 		Password: []byte(p.Secret), HasPassword: p.Secret != "",
 	}
-	if away {
+	switch {
+	case away:
 		connect.SessionExpiry = 3600
+	case p.Persistent && c.group == subscribers:
+		connect.SessionExpiry = 60 // nobody comes back
 	}
 	c.out = codec.AppendConnect(c.out, &connect)
 }

@@ -69,6 +69,9 @@ func messages(m *bench.Messages, add func(key, name string, v float64)) {
 	add("p99_ms", "message p99, ms", m.Latency.P99)
 	if m.CPU > 0 {
 		add("cpu_us_per_msg", "broker, µs of CPU per delivery", m.CPU)
+		if m.Written > 0 {
+			add("disk_bytes_per_msg", "broker, bytes written to disk per delivery", m.Written)
+		}
 	}
 	add("lost", "lost", float64(m.Lost))
 	add("duplicates", "duplicates", float64(m.Duplicates))

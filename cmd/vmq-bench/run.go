@@ -166,6 +166,7 @@ func messageFlags(l bench.Load) []cli.Flag {
 		fs = append(fs, &cli.IntFlag{Name: "slow", Value: l.Slow, Usage: "subscribers that stop reading"})
 	}
 	return append(fs,
+		&cli.BoolFlag{Name: "persistent", Usage: "the subscribers' sessions outlive their connections (with -v 5)"},
 		&cli.Float64Flag{Name: "rate", Value: l.Rate, Usage: "messages published per second in all (open loop); 0: closed loop, as fast as the window lets"},
 		&cli.IntFlag{Name: "window", Usage: "closed loop: deliveries under way at once (default: 64 per publisher and 20 per delivery of a message, at least 2000)"},
 		&cli.DurationFlag{Name: "warm", Value: l.Warm, Usage: "time before measuring"},
@@ -207,6 +208,7 @@ func apply(c *cli.Context, l *bench.Load) (err error) {
 			*to = c.Float64(name)
 		}
 	}
+	l.Persistent = c.Bool("persistent")
 	if l.Window == 0 && !c.IsSet("window") {
 		l.DefaultWindow()
 	}
