@@ -42,12 +42,12 @@ func (c *client) Unsubscribe(filter []byte) bool {
 	if filter != nil {
 		return c.loop.unsubscribe(c, filter)
 	}
-	all := c.subs.list
+	all := c.subs
 	c.subs = subscriptions{}
-	for _, x := range all {
+	for x := range all.all {
 		c.loop.endSubscription(x)
 	}
-	return len(all) > 0
+	return all.len() > 0
 }
 
 func (c *client) Retained(filter []byte, yield func(*queue.Message) bool) {
@@ -62,7 +62,7 @@ func (c *client) Presence(online bool) {
 	if c.more != nil { // one of them takes this place
 		return
 	}
-	for _, x := range c.subs.list {
+	for x := range c.subs.all {
 		if x.group != nil {
 			x.group.loops[c.loop.index].moved(x)
 		}

@@ -2,11 +2,16 @@ package server
 
 import "vernemq/trie"
 
-// subscriptions are those of one client: a short list, with an index beside
-// it once it is long.
+// subscriptions are those of one client. Nearly every client has none or one,
+// so that needs no list; a long list has an index beside it.
 type subscriptions struct {
-	list  []*subscription
-	index map[subscriptionKey]int // place in list
+	one  *subscription // the only one
+	more *subscriptionList
+}
+
+type subscriptionList struct {
+	list  []*subscription         // at least one
+	index map[subscriptionKey]int // place in list; nil while the list is short
 }
 
 type subscriptionKey struct {
@@ -17,52 +22,90 @@ type subscriptionKey struct {
 // subscriptionsIndexed is the length from which a list has an index.
 const subscriptionsIndexed = 16
 
-func (s *subscriptions) len() int { return len(s.list) }
-
-func (s *subscriptions) add(x *subscription) {
-	s.list = append(s.list, x)
-	if s.index == nil && len(s.list) < subscriptionsIndexed {
-		return
+func (s *subscriptions) len() int {
+	switch {
+	case s.more != nil:
+		return len(s.more.list)
+	case s.one != nil:
+		return 1
 	}
-	if s.index == nil {
-		s.index = make(map[subscriptionKey]int, 2*subscriptionsIndexed)
-		for i, y := range s.list {
-			s.index[y.key()] = i
+	return 0
+}
+
+func (s *subscriptions) all(yield func(*subscription) bool) {
+	if s.more == nil {
+		if s.one != nil {
+			yield(s.one)
 		}
 		return
 	}
-	s.index[x.key()] = len(s.list) - 1
+	for _, x := range s.more.list {
+		if !yield(x) {
+			return
+		}
+	}
+}
+
+func (s *subscriptions) add(x *subscription) {
+	if s.len() == 0 {
+		s.one = x
+		return
+	}
+	if s.more == nil {
+		s.more = &subscriptionList{list: []*subscription{s.one}}
+		s.one = nil
+	}
+	s.more.add(x)
+}
+
+func (l *subscriptionList) add(x *subscription) {
+	l.list = append(l.list, x)
+	if l.index != nil {
+		l.index[x.key()] = len(l.list) - 1
+		return
+	}
+	if len(l.list) >= subscriptionsIndexed {
+		l.index = make(map[subscriptionKey]int, 2*subscriptionsIndexed)
+		for i, y := range l.list {
+			l.index[y.key()] = i
+		}
+	}
 }
 
 func (s *subscriptions) remove(x *subscription) {
-	i := s.place(x.key())
-	last := len(s.list) - 1
-	if s.index != nil {
-		delete(s.index, x.key())
+	if s.more == nil || len(s.more.list) == 1 {
+		*s = subscriptions{}
+		return
+	}
+	s.more.remove(x)
+}
+
+func (l *subscriptionList) remove(x *subscription) {
+	i := l.place(x.key())
+	last := len(l.list) - 1
+	if l.index != nil {
+		delete(l.index, x.key())
 		if i != last {
-			s.index[s.list[last].key()] = i
+			l.index[l.list[last].key()] = i
 		}
 	}
-	s.list[i] = s.list[last]
-	s.list[last] = nil
-	s.list = s.list[:last]
-	if last == 0 {
-		*s = subscriptions{}
-	}
+	l.list[i] = l.list[last]
+	l.list[last] = nil
+	l.list = l.list[:last]
 }
 
 func (x *subscription) key() subscriptionKey { return subscriptionKey{x.node, x.group} }
 
 // place is where the subscription with a key stands in the list, -1 if it is
 // not there.
-func (s *subscriptions) place(k subscriptionKey) int {
-	if s.index != nil {
-		if i, ok := s.index[k]; ok {
+func (l *subscriptionList) place(k subscriptionKey) int {
+	if l.index != nil {
+		if i, ok := l.index[k]; ok {
 			return i
 		}
 		return -1
 	}
-	for i, x := range s.list {
+	for i, x := range l.list {
 		if x.key() == k {
 			return i
 		}
@@ -79,8 +122,14 @@ func (s *subscriptions) find(node *trie.Node[route], name string, shared bool) *
 			return nil
 		}
 	}
-	if i := s.place(k); i >= 0 {
-		return s.list[i]
+	if s.more == nil {
+		if s.one != nil && s.one.key() == k {
+			return s.one
+		}
+		return nil
+	}
+	if i := s.more.place(k); i >= 0 {
+		return s.more.list[i]
 	}
 	return nil
 }
