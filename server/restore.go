@@ -36,6 +36,7 @@ func (b *Broker) restore(st *disk.Store) error {
 	if err := b.findLeft(st); err != nil {
 		return err
 	}
+	st.DropCache()
 	return b.finishHandovers(st)
 }
 

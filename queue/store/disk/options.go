@@ -10,7 +10,7 @@ import (
 func pebbleOptions(s *Store) *pebble.Options {
 	o := &pebble.Options{
 		FS: s.guard, Logger: pebbleLog{s.fail}, Merger: bodyMerger,
-		CacheSize: 64 << 20, MemTableSize: 32 << 20,
+		Cache: s.cache, MemTableSize: 32 << 20,
 		// A burst fills memtables faster than they are flushed; the writer
 		// waits only when four are full.
 		MemTableStopWritesThreshold: 4,
@@ -23,9 +23,6 @@ func pebbleOptions(s *Store) *pebble.Options {
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		FormatMajorVersion:          formatOf(s.opts.Sync),
 		EventListener:               events(s.fail),
-	}
-	if s.opts.Cache > 0 {
-		o.CacheSize = s.opts.Cache
 	}
 	if s.opts.MemTable > 0 {
 		o.MemTableSize = s.opts.MemTable

@@ -40,6 +40,7 @@ type Options struct {
 type Store struct {
 	opts      Options
 	db        *pebble.DB
+	cache     *pebble.Cache
 	guard     *guardFS
 	fail      *failure
 	piece     int
@@ -123,6 +124,8 @@ func (s *Store) openPebble() (err error) {
 			err = panicked(p)
 		}
 	}()
+	s.cache = cacheOf(&s.opts)
+	defer s.cache.Unref() // the database holds it
 	s.db, err = pebble.Open(s.opts.Dir, pebbleOptions(s))
 	if errors.Is(err, record.ErrInvalidChunk) || errors.Is(err, record.ErrZeroedChunk) || errors.Is(err, record.ErrUnexpectedEOF) {
 		err = fmt.Errorf("file %s: %w", s.guard.replayed, err)
