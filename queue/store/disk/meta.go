@@ -107,15 +107,14 @@ func (s *Store) boots() (uint64, error) {
 
 func (s *Store) writeMeta(boot uint64) error {
 	w := s.db.NewBatch()
-	defer func() { _ = w.Close() }()
 	err := errors.Join(
 		w.Set(keyFormat, binary.BigEndian.AppendUint32([]byte{version}, format), nil),
 		w.Set(keyNode, append([]byte{version}, s.opts.Node...), nil),
 		w.Set(keyBoot, binary.BigEndian.AppendUint64([]byte{version}, boot), nil))
 	if err != nil {
-		return err
+		return errors.Join(err, w.Close())
 	}
-	return s.applyOne(w)
+	return s.applyOne(w) // closes it
 }
 
 // get reads a record; it is nil when there is none.
