@@ -20,43 +20,91 @@ const pageBytes = 1 << 20
 type readers struct {
 	mu      sync.Mutex
 	more    sync.Cond
-	jobs    []func() // first come, first served
+	jobs    jobs // clients wait for these
+	idle    jobs // for these nobody waits; one reader takes them, when there are no others
 	closed  bool
 	running sync.WaitGroup
 }
 
+// jobs are done in the order in which they came.
+type jobs []job
+
+type job struct {
+	of *client // whose records are read, nil for somebody who waits for nothing
+	f  func()
+}
+
+func (j *jobs) take() func() {
+	if len(*j) == 0 {
+		return nil
+	}
+	first := (*j)[0]
+	(*j)[0] = job{}
+	if *j = (*j)[1:]; len(*j) == 0 {
+		*j = nil
+	}
+	return first.f
+}
+
 func (r *readers) start() {
 	r.more.L = &r.mu
-	for range readerCount {
-		r.running.Go(r.run)
+	for i := range readerCount {
+		r.running.Go(func() { r.run(i == 0) })
 	}
 }
 
-func (r *readers) run() {
+func (r *readers) run(idle bool) {
 	for {
-		r.mu.Lock()
-		for len(r.jobs) == 0 && !r.closed {
-			r.more.Wait()
-		}
-		if r.closed {
-			r.mu.Unlock()
+		job := r.next(idle)
+		if job == nil {
 			return
 		}
-		job := r.jobs[0]
-		r.jobs[0] = nil
-		if r.jobs = r.jobs[1:]; len(r.jobs) == 0 {
-			r.jobs = nil
-		}
-		r.mu.Unlock()
 		job()
 	}
 }
 
-func (r *readers) do(job func()) {
+// next waits for a job; nil is the end.
+func (r *readers) next(idle bool) func() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.jobs = append(r.jobs, job)
+	for !r.closed {
+		job := r.jobs.take()
+		if job == nil && idle {
+			job = r.idle.take()
+		}
+		if job != nil {
+			return job
+		}
+		r.more.Wait()
+	}
+	return nil
+}
+
+// do has a job done that somebody waits for.
+func (r *readers) do(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.jobs = append(r.jobs, job{f: f})
 	r.more.Signal()
+}
+
+// doLater has a job done for which nobody waits, until hurry says so.
+func (r *readers) doLater(of *client, f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = append(r.idle, job{of, f})
+	r.more.Broadcast() // not every reader takes it
+}
+
+// hurry puts the job of a client before those for which nobody waits.
+func (r *readers) hurry(of *client) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := slices.IndexFunc(r.idle, func(j job) bool { return j.of == of }); i >= 0 {
+		r.jobs = append(r.jobs, r.idle[i])
+		r.idle = slices.Delete(r.idle, i, i+1)
+		r.more.Signal()
+	}
 }
 
 // stop ends the readers. Jobs that have not begun are forgotten.
@@ -148,15 +196,21 @@ func (l *loop) load(c *client, conn *reactor.Conn) {
 	}
 	l.loading[c] = waiting
 	if running {
+		l.broker.readers.hurry(c)
 		return
 	}
 	name, upto := c.name(), l.ledger.store.Last()
 	c.session.BeforeLoad()
+	read := func() {
+		found, err := readLeft(l.ledger.store, name, upto)
+		l.reactor.Post(func() { l.loaded(c, found, err) })
+	}
 	l.whenSafe(func() {
-		l.broker.readers.do(func() {
-			found, err := readLeft(l.ledger.store, name, upto)
-			l.reactor.Post(func() { l.loaded(c, found, err) })
-		})
+		if len(l.loading[c]) > 0 {
+			l.broker.readers.do(read)
+		} else {
+			l.broker.readers.doLater(c, read)
+		}
 	})
 }
 
