@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,8 +122,12 @@ func (b *modelBroker) Settle() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	for range 4 {
-		b.broker.everywhere(ctx, func(*loop) {})
+	for quiet := 0; quiet < 4 && ctx.Err() == nil; quiet++ {
+		var waits atomic.Int64
+		b.broker.everywhere(ctx, func(l *loop) { waits.Add(int64(len(l.ledger.after))) })
+		if waits.Load() > 0 || b.broker.readers.pending() > 0 {
+			quiet = -1 // the store is asked
+		}
 	}
 	for _, l := range b.links {
 		l.ping()

@@ -22,6 +22,7 @@ type readers struct {
 	more    sync.Cond
 	jobs    jobs // clients wait for these
 	idle    jobs // for these nobody waits; one reader takes them, when there are no others
+	atWork  int  // readers with a job
 	closed  bool
 	running sync.WaitGroup
 }
@@ -60,7 +61,17 @@ func (r *readers) run(idle bool) {
 			return
 		}
 		job()
+		r.mu.Lock()
+		r.atWork--
+		r.mu.Unlock()
 	}
+}
+
+// pending is the number of jobs that wait or are done now.
+func (r *readers) pending() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.jobs) + len(r.idle) + r.atWork
 }
 
 // next waits for a job; nil is the end.
@@ -73,6 +84,7 @@ func (r *readers) next(idle bool) func() {
 			job = r.idle.take()
 		}
 		if job != nil {
+			r.atWork++
 			return job
 		}
 		r.more.Wait()
