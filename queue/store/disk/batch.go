@@ -55,7 +55,7 @@ type op struct {
 	end            int
 	seq            uint64
 	body           int32          // actEnqueue: index into bodies plus 1, 0 when inline
-	msg            *queue.Message // actEnqueue: the message if it is inline; actRetain: as the writer found it
+	msg            *queue.Message // actEnqueue: the message if it is inline
 	bodyID         uint64         // actDequeue
 	inBatch, inOps uint32         // actDequeue: where the entry was enqueued
 }

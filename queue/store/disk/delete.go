@@ -21,7 +21,6 @@ type doomed struct {
 	client store.Client
 	limit  uint64
 	from   uint64 // entries before this one are gone already
-	wait   bool   // not in the next group: that deletes the client again
 }
 
 // DeleteSession removes all of a client: session, subscriptions, QoS 2 state
@@ -92,17 +91,33 @@ func (s *Store) findDoomed() error {
 			return fmt.Errorf("deletion: key %q goes on", key)
 		}
 		limit, err := parseDoomed(value)
-		s.doomed = append(s.doomed, doomed{client: c, limit: limit})
+		s.writer.doomed = append(s.writer.doomed, doomed{client: c, limit: limit})
 		return err
 	})
 }
 
-// postpone leaves a client's queue alone in the next group, because that deletes
-// the client again.
-func (s *Store) postpone(key uint64) {
-	if len(s.doomed) > 0 && s.doomed[0].client.Key == key {
-		s.doomed[0].wait = true
+// settle makes writes dead that a later batch of the group undoes by deleting
+// their client, and tells who is deleted. For deleting reads what is committed.
+func settle(batches []*Batch) map[store.Client]action {
+	var deleted map[store.Client]action
+	for i := len(batches) - 1; i >= 0; i-- {
+		b := batches[i]
+		for j := 0; len(deleted) > 0 && j < len(b.ops); j++ {
+			o := &b.ops[j]
+			if act := deleted[o.client]; !o.dead && (act == actDeleteSession || act == actDeleteState && o.ofState()) {
+				b.bury(o)
+			}
+		}
+		for j := 0; b.deletes && j < len(b.ops); j++ {
+			if o := &b.ops[j]; o.deletes() && deleted[o.client] != actDeleteSession {
+				if deleted == nil {
+					deleted = map[store.Client]action{}
+				}
+				deleted[o.client] = o.act
+			}
+		}
 	}
+	return deleted
 }
 
 // deleteState removes what is committed of a client besides its queue.
@@ -134,8 +149,8 @@ func (g *group) deleteSession(o *op) error {
 }
 
 func (s *Store) doom(d doomed) {
-	s.doomed = slices.DeleteFunc(s.doomed, func(x doomed) bool { return x.client == d.client })
-	s.doomed = append(s.doomed, d)
+	s.writer.doomed = slices.DeleteFunc(s.writer.doomed, func(x doomed) bool { return x.client == d.client })
+	s.writer.doomed = append(s.writer.doomed, d)
 }
 
 // seek gives an iterator at the first key from one on, or nil when there is
@@ -204,14 +219,15 @@ func (g *group) deleteEntry(it *pebble.Iterator) error {
 	return g.w.Delete(it.Key(), nil)
 }
 
-// sweep removes a piece of a queue that is being deleted.
-func (g *group) sweep() error {
-	if len(g.s.doomed) == 0 {
+// sweep removes a piece of a queue that is being deleted, unless the group
+// deletes its client again.
+func (g *group) sweep(deleted map[store.Client]action) error {
+	w := &g.s.writer
+	if len(w.doomed) == 0 {
 		return nil
 	}
-	d := &g.s.doomed[0]
-	if d.wait {
-		d.wait = false
+	d := &w.doomed[0]
+	if deleted[d.client] == actDeleteSession {
 		return nil
 	}
 	next, err := g.deleteEntries(d.client, d.from, d.limit)
@@ -222,6 +238,6 @@ func (g *group) sweep() error {
 		return nil
 	}
 	err = g.w.Delete(appendPrefix(nil, kindDoomed, d.client), nil)
-	g.s.doomed = slices.Delete(g.s.doomed, 0, 1)
+	w.doomed = slices.Delete(w.doomed, 0, 1)
 	return err
 }

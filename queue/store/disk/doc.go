@@ -3,13 +3,14 @@
 // retained messages.
 //
 // A loop collects the writes of a turn in a Batch, which is memory only, and
-// hands it over with Store.Commit. One writer commits what all loops have
-// handed over in groups, in that order, each batch whole or not at all, and
-// calls done. The reading functions go to the disk and are not for loops.
+// hands it over with Store.Commit. There it joins the group that gathers. One
+// writer commits group by group, each whole or not at all, and calls done. The
+// reading functions go to the disk and are not for loops.
 //
 // What comes and goes within a batch or a group is not written: an entry that is
 // enqueued and dequeued, a message that one loop hands over and another one
-// takes over.
+// takes over. A writer with much to do therefore lets a group gather for a
+// moment, see pace.go, but no longer than until nothing is left to be written.
 //
 // A client's records share a prefix after the letter that says what they are,
 // so that its queue is one range, and all of a slot's sessions are one:

@@ -16,15 +16,42 @@ type group struct {
 	iter *pebble.Iterator // what is committed; nil until it is needed
 	key  []byte
 	gone map[uint64]int32 // entries that this group removes, by body
-
-	retained map[string]bool // keys of retained messages that are written
 }
 
-func (g *group) close() error {
-	if g.iter == nil {
-		return nil
+// writeGroup writes what is alive of a group, and a piece of a queue that is
+// being deleted.
+func (s *Store) writeGroup(from *gathered) error {
+	var batches []*Batch
+	if from != nil {
+		if batches = from.batches; from.live == 0 && len(s.writer.doomed) == 0 {
+			return nil
+		}
 	}
-	return g.iter.Close()
+	g := group{s: s, w: s.db.NewBatch()}
+	err := g.fill(batches)
+	if g.iter != nil {
+		err = errors.Join(err, g.iter.Close())
+	}
+	if err != nil {
+		s.fail.set("preparing a group", err)
+		return s.fail.disk()
+	}
+	return s.apply(g.w)
+}
+
+func (g *group) fill(batches []*Batch) error {
+	if err := g.writeRetained(batches); err != nil {
+		return err
+	}
+	if err := g.sweep(settle(batches)); err != nil {
+		return err
+	}
+	for _, b := range batches {
+		if err := g.encode(b); err != nil {
+			return err
+		}
+	}
+	return g.writeGone()
 }
 
 // encode appends the writes of a batch.
@@ -62,7 +89,7 @@ func (g *group) encodeOp(b *Batch, o *op) error {
 		g.drop(o.bodyID)
 		return g.w.Delete(key, nil)
 	case actRetain:
-		return g.retain(key, o.msg)
+		return nil // written already
 	case actDeleteState:
 		return g.deleteState(o.client)
 	default:

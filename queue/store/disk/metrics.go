@@ -63,12 +63,16 @@ func (f *figures) deleting(n int) {
 	f.m.Deleting = int64(n)
 }
 
+func (f *figures) read() Metrics {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.m
+}
+
 // Metrics reads the figures.
 func (s *Store) Metrics() Metrics {
 	p := s.db.Metrics()
-	s.figures.mu.Lock()
-	m := s.figures.m
-	s.figures.mu.Unlock()
+	m := s.figures.read()
 	m.DiskBytes = p.DiskSpaceUsage()
 	m.Compactions = p.Compact.NumInProgress
 	m.ReadAmp = p.ReadAmp()

@@ -26,38 +26,45 @@ func (b *Batch) Retain(mountpoint string, topic []byte) {
 	b.retains = true
 }
 
-// findRetained looks up the retained messages that a batch is about, and
-// returns how many bytes they are.
-func (s *Store) findRetained(b *Batch) (size int) {
-	if !b.retains {
-		return 0
-	}
-	for i := range b.ops {
-		o := &b.ops[i]
-		if o.act != actRetain {
-			continue
+// writeRetained writes the retained messages that the batches are about, each
+// topic once. They may be on disk before their batch is, as that of a later
+// batch may be: when they are large, they are written before the rest.
+func (g *group) writeRetained(batches []*Batch) error {
+	var written map[string]bool // keys
+	for _, b := range batches {
+		for i := 0; b.retains && i < len(b.ops); i++ {
+			o := &b.ops[i]
+			key := b.buf[o.key:o.value]
+			if o.act != actRetain || written[string(key)] {
+				continue
+			}
+			if written == nil {
+				written = map[string]bool{}
+			}
+			written[string(key)] = true
+			if err := g.retain(key); err != nil {
+				return err
+			}
 		}
-		b.release(o)                                             // it may have been looked up for a group that was full
-		mountpoint, topic, _ := retainedOf(b.buf[o.key:o.value]) // Retain wrote it
-		if m := s.opts.Retained(mountpoint, string(topic)); m != nil {
-			o.msg = m.Hold()
-			size += messageSize(m)
-		}
 	}
-	return size
+	return nil
 }
 
-// retain writes what was found, once for a topic and group.
-func (g *group) retain(key []byte, m *queue.Message) error {
-	if g.retained[string(key)] {
-		return nil
+// retain writes the retained message of a key as it is in memory.
+func (g *group) retain(key []byte) error {
+	mountpoint, topic, err := retainedOf(key)
+	if err != nil {
+		return err
 	}
-	if g.retained == nil {
-		g.retained = map[string]bool{}
-	}
-	g.retained[string(key)] = true
+	m := g.s.opts.Retained(mountpoint, string(topic))
 	if m == nil {
 		return g.w.Delete(key, nil)
+	}
+	if g.w.Len()+messageSize(m) > groupBytes {
+		if err := g.s.apply(g.w); err != nil {
+			return err
+		}
+		g.w = g.s.db.NewBatch()
 	}
 	return g.setMessage(key, nil, m)
 }

@@ -49,16 +49,17 @@ type Store struct {
 	last    atomic.Uint64 // number given last, for sequences and bodies
 	batches atomic.Uint32 // number of the latest batch
 
-	mu      sync.Mutex
-	handed  sync.Cond // waiting or closed has changed
-	waiting []*Batch
-	closed  bool
-	bytes   atomic.Int64 // of waiting and of the group being committed
+	mu     sync.Mutex
+	groups []*gathered // what was handed over, the last one still gathers
+	spare  *gathered
+	rests  resting // what the writer waits for
+	closed bool
+	bytes  atomic.Int64 // of groups and of the one being committed
 
-	doomed  []doomed // queues still to be deleted; the writer's
-	toApply chan *pebble.Batch
-	applied chan error
+	writer  writer
+	wake    chan struct{} // rests is over
 	running sync.WaitGroup
+	ended   chan struct{} // closed when there is no writer any more
 	figures figures
 	pool    sync.Pool
 }
@@ -72,7 +73,7 @@ func Open(o Options) (*Store, error) {
 	s.guard.serving.Store(true)
 	s.running.Add(1)
 	go s.write()
-	go s.applyAll()
+	go s.standBy()
 	return s, nil
 }
 
@@ -86,7 +87,7 @@ func prepare(o Options) *Store {
 	}
 	s := &Store{
 		opts: o, fail: newFailure(o.Log), piece: o.piece, receivers: o.receivers,
-		toApply: make(chan *pebble.Batch), applied: make(chan error, 1),
+		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	if s.piece == 0 {
 		s.piece = 1024
@@ -95,7 +96,7 @@ func prepare(o Options) *Store {
 		s.receivers = 1024
 	}
 	s.guard = &guardFS{FS: o.FS, dir: o.Dir, lazy: !o.Sync, fail: s.fail}
-	s.handed.L = &s.mu
+	s.writer.timer = time.NewTimer(0) // is reset before it is waited for
 	s.pool.New = func() any { return &Batch{store: s, shared: map[*queue.Message]int32{}} }
 	return s
 }
@@ -158,26 +159,6 @@ func (s *Store) NewBatch() *Batch {
 	return b
 }
 
-// Commit hands a batch over; the caller must not touch it any more. Later done
-// is called by the writer: with nil when the batch will survive, else with the
-// error, and then it may or may not be there after the next Open. The batches
-// of all callers are committed in the order of these calls. done must be quick
-// and may call Commit.
-func (s *Store) Commit(b *Batch, done func(error)) {
-	b.done = done
-	b.handed, b.handedSize = time.Now(), b.size
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		s.finish(b, ErrClosed)
-		return
-	}
-	s.bytes.Add(int64(b.size))
-	s.waiting = append(s.waiting, b)
-	s.handed.Signal()
-	s.mu.Unlock()
-}
-
 // Behind is the number of bytes that were handed over and are not committed.
 // It is cheap; a loop may ask it before it reads more from its clients.
 func (s *Store) Behind() int64 { return s.bytes.Load() }
@@ -219,10 +200,10 @@ func (s *Store) Close() error {
 		return ErrClosed
 	}
 	s.closed = true
-	s.handed.Signal()
+	s.wakeWriter()
 	s.mu.Unlock()
 	s.running.Wait()
-	close(s.toApply)
+	close(s.ended)
 	var err error
 	if s.fail.any() == nil { // tables are read faster than a log, and damage in them is found
 		err = s.guarded(s.db.Flush)

@@ -1,132 +1,137 @@
 package disk
 
 import (
+	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// groupBytes bounds what is committed at once; a batch is never split.
-const groupBytes = 4 << 20
+// writer is what belongs to the goroutine that commits.
+type writer struct {
+	doomed []doomed // queues still to be deleted
+	pace   pace
+	timer  *time.Timer
+
+	group    *gathered   // being committed
+	applying atomic.Bool // Pebble is called; who makes it false goes on as the writer
+}
+
+// resting says what the writer waits for.
+type resting byte
+
+const (
+	atWork resting = iota
+	idle           // for anything
+	linger         // for a group that is full, or in which nothing is alive
+)
 
 // write is the writer: it commits what was handed over, group by group. While
 // it commits one, the next gathers.
 func (s *Store) write() {
-	defer s.running.Done()
 	for {
-		batches, open := s.take()
-		for len(batches) > 0 {
-			n := s.cut(batches)
-			s.commit(batches[:n])
-			batches = batches[n:]
+		g, open := s.take()
+		if g != nil || len(s.writer.doomed) > 0 && open {
+			s.commit(g)
 		}
 		if !open {
-			return
-		}
-		if len(s.doomed) > 0 && s.idle() {
-			s.commit(nil)
+			break
 		}
 	}
+	s.running.Done()
 }
 
-// take waits for batches, or for the end. It does not wait while there is
-// something to delete.
-func (s *Store) take() (batches []*Batch, open bool) {
+// take waits for a group, or for the end. It does not wait while there is
+// something to delete, and gives nil then.
+func (s *Store) take() (g *gathered, open bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.waiting) == 0 && !s.closed && (len(s.doomed) == 0 || s.fail.disk() != nil) {
-		s.handed.Wait()
+	for len(s.groups) == 0 {
+		if s.closed {
+			return nil, false
+		}
+		if len(s.writer.doomed) > 0 && s.fail.disk() == nil {
+			return nil, true
+		}
+		s.rest(idle, 0)
 	}
-	batches, s.waiting = s.waiting, nil
-	return batches, !s.closed || len(batches) > 0
+	if d := s.writer.pace.pause(time.Now()); d > 0 && !s.ready() {
+		s.rest(linger, d)
+	}
+	g = s.groups[0]
+	n := copy(s.groups, s.groups[1:])
+	s.groups[n] = nil
+	s.groups = s.groups[:n]
+	return g, true
 }
 
-func (s *Store) idle() bool {
+// ready tells whether waiting for more would be of no use.
+func (s *Store) ready() bool {
+	return s.closed || len(s.groups) > 1 || len(s.groups) == 1 && s.groups[0].live == 0
+}
+
+// rest lets go of the lock until wakeWriter finds that the writer is needed, or
+// until d has passed when it lingers.
+func (s *Store) rest(how resting, d time.Duration) {
+	s.rests = how
+	s.mu.Unlock()
+	if how == idle {
+		<-s.wake
+	} else {
+		s.writer.timer.Reset(d)
+		select {
+		case <-s.wake:
+			s.writer.timer.Stop()
+		case <-s.writer.timer.C:
+		}
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.waiting) == 0 && !s.closed
+	if s.rests == atWork && how == linger {
+		select { // it was called just when the time was over
+		case <-s.wake:
+		default:
+		}
+	}
+	s.rests = atWork
 }
 
-// cut tells how many of the batches make the next group: as many as fit in,
-// but none that deletes a client which an earlier one of the group writes to.
-// For deleting reads what is committed.
-func (s *Store) cut(batches []*Batch) int {
-	deleted := deletedIn(batches)
-	touched := map[uint64]bool{}
-	if len(s.doomed) > 0 && len(deleted) > 0 {
-		touched[s.doomed[0].client.Key] = true
+// wakeWriter ends the rest of the writer when there is work for it. s.mu is held.
+func (s *Store) wakeWriter() {
+	if s.rests == idle || s.rests == linger && s.ready() {
+		s.rests = atWork
+		s.wake <- struct{}{}
 	}
-	size := 0
-	for i, b := range batches {
-		if size += b.size + s.findRetained(b); i > 0 && size > groupBytes {
-			return i
-		}
-		if len(deleted) == 0 {
-			continue
-		}
-		if key, again := b.deletesOneOf(touched); again {
-			if i > 0 {
-				return i
-			}
-			s.postpone(key)
-		}
-		for j := range b.ops {
-			if key := b.ops[j].client.Key; deleted[key] {
-				touched[key] = true
-			}
-		}
-	}
-	return len(batches)
-}
-
-// deletedIn is whom the batches delete.
-func deletedIn(batches []*Batch) map[uint64]bool {
-	var deleted map[uint64]bool
-	for _, b := range batches {
-		if !b.deletes {
-			continue
-		}
-		for i := range b.ops {
-			if o := &b.ops[i]; o.deletes() {
-				if deleted == nil {
-					deleted = map[uint64]bool{}
-				}
-				deleted[o.client.Key] = true
-			}
-		}
-	}
-	return deleted
-}
-
-// deletesOneOf tells whether the batch deletes one of the clients, and whom.
-func (b *Batch) deletesOneOf(clients map[uint64]bool) (key uint64, one bool) {
-	if b.deletes {
-		for i := range b.ops {
-			if o := &b.ops[i]; o.deletes() && clients[o.client.Key] {
-				return o.client.Key, true
-			}
-		}
-	}
-	return 0, false
 }
 
 // commit writes a group and tells who handed it over. Part of what is still to
-// be deleted goes with it.
-func (s *Store) commit(batches []*Batch) {
+// be deleted goes with it. g may be nil.
+func (s *Store) commit(g *gathered) {
 	start := time.Now()
-	annihilate(batches)
+	if s.writer.group = g; g != nil {
+		s.writer.pace.commit(start, g.live, g.saved)
+	}
 	err := s.fail.disk()
 	if err == nil {
-		err = s.writeGroup(batches)
+		err = s.writeGroup(g)
 	}
-	s.figures.deleting(len(s.doomed))
-	if len(batches) > 0 {
-		s.figures.group(batches, time.Since(start))
+	s.finishGroup(start, err)
+}
+
+// finishGroup tells who handed the group over.
+func (s *Store) finishGroup(start time.Time, err error) {
+	g := s.writer.group
+	s.writer.group = nil
+	s.figures.deleting(len(s.writer.doomed))
+	if g == nil {
+		return
 	}
-	for _, b := range batches {
+	s.figures.group(g.batches, time.Since(start))
+	for _, b := range g.batches {
 		s.bytes.Add(-int64(b.handedSize))
 		s.finish(b, err)
 	}
+	s.giveBack(g)
 }
 
 func (s *Store) finish(b *Batch, err error) {
@@ -138,60 +143,46 @@ func (s *Store) finish(b *Batch, err error) {
 	}
 }
 
-// annihilate finds entries that are enqueued and dequeued within the group.
-func annihilate(batches []*Batch) {
-	if len(batches) < 2 {
-		return
-	}
-	byNumber := make(map[uint32]*Batch, len(batches))
-	for _, b := range batches {
-		for i := range b.ops {
-			o := &b.ops[i]
-			if o.act != actDequeue || o.dead {
-				continue
-			}
-			if from := byNumber[o.inBatch]; from != nil && from.kill(o.inOps, o.client, o.seq) {
-				b.bury(o)
-			}
-		}
-		byNumber[b.number] = b
-	}
-}
-
-func (s *Store) writeGroup(batches []*Batch) error {
-	g := group{s: s, w: s.db.NewBatch()}
-	err := g.sweep()
-	for _, b := range batches {
-		if err == nil {
-			err = g.encode(b)
-		}
-	}
-	if err == nil {
-		err = g.writeGone()
-	}
-	if cerr := g.close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		s.fail.set("preparing a group", err)
-		return s.fail.disk()
-	}
-	return s.apply(g.w)
-}
-
-// apply has a Pebble batch applied, elsewhere, because that may not end.
+// apply applies a Pebble batch and waits for its WAL. Where Pebble does not
+// come back, standBy finishes the group and goes on.
 func (s *Store) apply(w *pebble.Batch) error {
 	if w.Empty() {
 		return w.Close()
 	}
 	s.figures.wrote(w)
-	s.toApply <- w
-	return s.await(s.applied)
+	s.writer.applying.Store(true)
+	err := s.fail.disk() // standBy has seen it or sees that we apply
+	if err == nil {
+		err = s.applyOne(w)
+	}
+	if !s.writer.applying.CompareAndSwap(true, false) {
+		runtime.Goexit()
+	}
+	return err
 }
 
-func (s *Store) applyAll() {
-	for w := range s.toApply {
-		s.applied <- s.applyOne(w)
+// standBy takes the place of the writer when Pebble does not come back after
+// the disk has failed: it waits for a flush that does not succeed, or hangs in
+// guardFS.
+func (s *Store) standBy() {
+	select {
+	case <-s.ended:
+		return
+	case <-s.fail.closed:
+	}
+	for range 100 {
+		if !s.writer.applying.Load() {
+			return // it will not apply anything more
+		}
+		if s.guard.hung.Load() {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if s.writer.applying.CompareAndSwap(true, false) {
+		s.guard.hung.Store(true)
+		s.finishGroup(time.Now(), s.fail.disk())
+		s.write()
 	}
 }
 
