@@ -17,6 +17,7 @@ type Publication struct {
 	Retain         bool
 	From           uint64 // KeyOf the publisher
 	Expires        int64  // Unix second, 0 = never
+	Stamp          int64  // when it arrived, if that is to be measured, else 0
 
 	msg    *Message
 	cached uint16 // which frames are valid
@@ -36,7 +37,7 @@ const SharedMin = 4096
 func (p *Publication) View(m *Message) {
 	p.Reset() // a contained panic may have left something
 	p.Topic, p.Payload, p.Forward = m.Topic(), m.Payload(), m.Forward()
-	p.QoS, p.Retain, p.From, p.Expires = m.QoS, m.Retain, m.From, m.Expires
+	p.QoS, p.Retain, p.From, p.Expires, p.Stamp = m.QoS, m.Retain, m.From, m.Expires, m.Stamp
 	p.msg, p.cached = m.Hold(), 0
 }
 
@@ -46,7 +47,7 @@ func (p *Publication) Reset() {
 		p.msg.Release()
 		p.msg = nil
 	}
-	p.cached = 0
+	p.cached, p.Stamp = 0, 0
 }
 
 // Message gives the message behind p, making it on first use. The result is
@@ -54,7 +55,7 @@ func (p *Publication) Reset() {
 func (p *Publication) Message() *Message {
 	if p.msg == nil {
 		m := NewMessage(p.Topic, p.Forward, p.Payload)
-		m.QoS, m.Retain, m.From, m.Expires = p.QoS, p.Retain, p.From, p.Expires
+		m.QoS, m.Retain, m.From, m.Expires, m.Stamp = p.QoS, p.Retain, p.From, p.Expires, p.Stamp
 		p.msg = m
 	}
 	return p.msg

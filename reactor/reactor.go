@@ -82,6 +82,14 @@ type Handler interface {
 	EndTurn()
 }
 
+// Timed is a Handler that measures turns. Woken comes before a turn, Flushed
+// after its output was written, with the time; a turn in which nothing
+// happened has no Flushed.
+type Timed interface {
+	Woken(now time.Time)
+	Flushed(now time.Time)
+}
+
 // Reactor is a set of loops and their listeners.
 type Reactor struct {
 	cfg   Config
@@ -149,6 +157,7 @@ func New(cfg Config) (*Reactor, error) {
 	}
 	for _, l := range r.loops {
 		l.handler = cfg.NewHandler(l)
+		l.timed, _ = l.handler.(Timed)
 	}
 	return r, nil
 }

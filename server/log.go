@@ -11,6 +11,7 @@ import (
 
 	"vernemq/codec"
 	"vernemq/reactor"
+	"vernemq/server/metrics"
 )
 
 // logBudget bounds the lines that misbehaving clients cause, for each loop.
@@ -99,6 +100,8 @@ func (l *loop) logDrops() {
 	}
 	if l.lines.lost > 0 {
 		l.log.Warn("log lines suppressed", "lines", l.lines.lost)
+		l.metrics.Inc(metrics.LimitLogLines)
+		l.metrics.Add(metrics.LogLinesLost, l.lines.lost)
 		l.lines.lost = 0
 	}
 }

@@ -102,6 +102,7 @@ func (l *loop) clock() uint32 {
 type admission struct {
 	id       string
 	assigned bool
+	arrival  int64 // of the CONNECT, for metrics.Answered
 }
 
 // Home checks a CONNECT as far as no state is needed and names the loop that
@@ -112,17 +113,28 @@ func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
 	v5 := l.connect.Version == codec.V5
 	l.metrics.IncVersion(metrics.ConnectReceived, v5)
 	if err != nil {
-		l.metrics.IncVersion(metrics.ConnackRefused, v5)
-		return 0, refusal(&l.connect, err), err
+		reply := refusal(&l.connect, err)
+		l.countRefusal(v5, reply)
+		return 0, reply, err
 	}
 	rules := li.rules(l.broker)
 	id, assigned, code := session.Admit(&l.connect, &rules)
 	if code != codec.Success {
-		l.metrics.IncVersion(metrics.ConnackRefused, v5)
-		return 0, session.Refuse(&l.connect, code), &refusedError{id: string(l.connect.ClientID), code: code}
+		reply := session.Refuse(&l.connect, code)
+		l.countRefusal(v5, reply)
+		return 0, reply, &refusedError{id: string(l.connect.ClientID), code: code}
 	}
-	c.SetUser(&admission{id, assigned})
+	c.SetUser(&admission{id, assigned, l.metrics.Arrival()})
 	return l.broker.home(queue.KeyOf(li.mountpoint, id)), nil, nil
+}
+
+// countRefusal counts a refused CONNECT and the CONNACK that says so, if there
+// is one. Its second byte after the header is the code [MQTT-3.2.2-2].
+func (l *loop) countRefusal(v5 bool, connack []byte) {
+	l.metrics.IncVersion(metrics.ConnectRefused, v5)
+	if len(connack) > 3 {
+		l.metrics.IncCode(metrics.ConnackSent, v5, connack[3])
+	}
 }
 
 func refusal(c *codec.Connect, err error) []byte {
@@ -217,6 +229,7 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 			return true
 		}
 		for cl.session.Online() { // several, if they were allowed before
+			l.metrics.Inc(metrics.TakeOvers)
 			cl.session.TakeOver()
 		}
 		cl = l.clients.find(key, mountpoint, a.id) // a clean session has ended
@@ -226,6 +239,7 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 	}
 	cl.conn = c
 	c.SetUser(cl)
+	l.metrics.Answered(a.arrival)
 	cl.session.Connect(link{c}, &l.connect, a.assigned, listenerOf(c).limits)
 	return true
 }
@@ -275,6 +289,7 @@ func (l *loop) malformed(c *reactor.Conn, err error) {
 	var e *codec.Error
 	if errors.As(err, &e) && e.Code == codec.PacketTooLarge {
 		l.metrics.IncVersion(metrics.InvalidMessageSize, s.Version() == codec.V5)
+		l.metrics.Inc(metrics.LimitPacketIn)
 	}
 	s.Malformed(err)
 }
@@ -304,7 +319,7 @@ func (l *loop) Tick(now uint32) {
 			s.Timer()
 		}
 	})
-	l.metrics.Publish()
+	l.publishMetrics()
 	l.logDrops()
 	l.lines.refill()
 }
@@ -326,7 +341,7 @@ func (l *loop) EndTurn() {
 // handOver puts a message into the batch for another loop.
 func (l *loop) handOver(t int, d delivery) {
 	l.out[t] = append(l.out[t], d)
-	l.metrics.Inc(metrics.RouterMatchesRemote)
+	l.metrics.Inc(metrics.LoopMessages)
 	to := l.broker.loops[t]
 	bytes := to.bytes.Add(int64(d.msg.Size()))
 	if (len(l.out[t])+to.inbox.Len() >= inboxLimit || bytes >= inboxBytes) && l.congested&(1<<t) == 0 {
@@ -339,6 +354,7 @@ func (l *loop) handOver(t int, d delivery) {
 // receive takes the messages that other loops have for clients of this one.
 func (l *loop) receive(batch []delivery) {
 	defer l.relieve()
+	l.metrics.Backlog(len(batch))
 	p := &l.arrived
 	for i := range batch {
 		d := &batch[i]

@@ -10,10 +10,13 @@ import (
 // that is kept when p is empty [MQTT-3.3.1-5] [MQTT-3.3.1-6].
 func (b *Broker) retain(mountpoint string, p *queue.Publication) {
 	if len(p.Payload) == 0 {
-		b.retained.Delete(mountpoint, string(p.Topic))
+		old, had := b.retained.Delete(mountpoint, string(p.Topic))
+		b.retainedBytes.Add(-sizeOf(old, had))
 		return
 	}
-	b.retained.Put(mountpoint, string(p.Topic), p.Unpooled())
+	m := p.Unpooled()
+	old, had := b.retained.Put(mountpoint, string(p.Topic), m)
+	b.retainedBytes.Add(sizeOf(m, true) - sizeOf(old, had))
 }
 
 // retainedFor yields the retained messages that match a filter at a Unix
@@ -31,7 +34,23 @@ func (b *Broker) retainedFor(mountpoint string, filter []byte, now int64, yield 
 // expireRetained removes the retained message of a topic if it has expired:
 // another may have taken its place.
 func (b *Broker) expireRetained(mountpoint, topic string, now int64) bool {
-	return b.retained.DeleteIf(mountpoint, topic, func(m *queue.Message) bool { return m.Expired(now) })
+	size := int64(0)
+	gone := b.retained.DeleteIf(mountpoint, topic, func(m *queue.Message) bool {
+		size = sizeOf(m, true)
+		return m.Expired(now)
+	})
+	if gone {
+		b.retainedBytes.Add(-size)
+	}
+	return gone
+}
+
+// sizeOf is what a retained message occupies, if there is one.
+func sizeOf(m *queue.Message, there bool) int64 {
+	if !there {
+		return 0
+	}
+	return int64(m.Size())
 }
 
 // sweepRetained removes all retained messages that have expired at a Unix

@@ -73,6 +73,7 @@ func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
 	m := s.host.Metrics()
 	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) {
 		m.Inc(metrics.QueueMessageDrop) // counts as delivered [MQTT-3.1.2-25]
+		m.Inc(metrics.LimitPacketOut)
 		return
 	}
 	if e.QoS > 0 {
@@ -87,6 +88,7 @@ func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
 		}
 	}
 	m.Inc(metrics.QueueMessageOut)
+	m.Delivered(p.Stamp)
 	s.transmit(p, d)
 }
 
@@ -161,6 +163,7 @@ func (s *Session) useAlias(p *queue.Publication, d *queue.Delivery) {
 func (s *Session) wait(p *queue.Publication, e queue.Entry) {
 	w := &s.more().waiting
 	if limit := s.limits.MaxOnline; limit >= 0 && w.Len() >= limit {
+		s.host.Metrics().Inc(metrics.LimitOnline)
 		s.drop()
 		return
 	}
@@ -208,6 +211,7 @@ func (s *Session) room() bool {
 		s.host.Metrics().Add(metrics.QueueMessageExpired, n)
 		return true
 	}
+	s.host.Metrics().Inc(metrics.LimitOffline)
 	s.drop()
 	if !s.limits.LIFO {
 		return false

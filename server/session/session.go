@@ -207,6 +207,10 @@ func (s *Session) v5() bool { return s.version == codec.V5 }
 
 func (s *Session) count(c metrics.Counter) { s.host.Metrics().IncVersion(c, s.v5()) }
 
+func (s *Session) countCode(p metrics.Packet, code codec.ReasonCode) {
+	s.host.Metrics().IncCode(p, s.v5(), byte(code))
+}
+
 func (s *Session) more() *extra {
 	if s.extra == nil {
 		s.extra = new(extra)
@@ -287,4 +291,12 @@ func (s *Session) ping(f codec.Frame) bool {
 	out.B = codec.AppendPingresp(out.B)
 	s.count(metrics.PingrespSent)
 	return true
+}
+
+// Waiting is the number of messages that wait for the connected client.
+func (s *Session) Waiting() int {
+	if s.extra == nil {
+		return 0
+	}
+	return s.extra.waiting.Len()
 }
