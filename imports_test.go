@@ -30,6 +30,9 @@ var allowed = map[string][]string{
 	"server/config":    {},
 	"server/metrics":   {"github.com/VictoriaMetrics/metrics"},
 	"server/http":      {"server/config", "server/metrics"},
+	"server/systree":   {"server/config", "server/metrics"},
+	"server/graphite":  {"server/config", "server/metrics"},
+	"server/status":    {"server/http", "server/metrics"},
 	// Plugins know nothing of the broker; it will call them.
 	"server/plugin/reload": {},
 	"server/plugin/passwd": {"server/plugin/reload", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"},

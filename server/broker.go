@@ -86,6 +86,9 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 	return b, nil
 }
 
+// Config is the configuration in force. Any goroutine.
+func (b *Broker) Config() *config.Config { return b.config.Load() }
+
 // home is the loop of a client.
 func (b *Broker) home(key uint64) int {
 	return int(key & (1<<slotBits - 1) % uint64(len(b.loops)))

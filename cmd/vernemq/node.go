@@ -31,8 +31,7 @@ func console(c *cli.Context) error {
 		return err
 	}
 	log, closer, err := logging.Open(logging.Options{
-		Console: l.Config.LogConsole, File: l.Config.LogConsoleFile, Level: l.Config.LogLevel,
-		ConsoleFormat: l.Config.LogConsoleFormat, FileFormat: l.Config.LogFileFormat,
+		Console: l.Config.Log.Console, File: l.Config.Log.File.Path, Level: l.Config.Log.Level,
 	}, c.App.Writer)
 	if err != nil {
 		return err
@@ -92,13 +91,21 @@ func serve(c *cli.Context, b *server.Broker, cfg *config.Config, log *slog.Logge
 	if err := b.Listen(); err != nil {
 		return err
 	}
+	m, err := startMonitor(b, log)
+	if err != nil {
+		return err
+	}
+	defer m.stop()
 	judgeLimits(cfg, log)
 	log.Info("node started", "node", cfg.NodeName, "version", version, "loops", cfg.Loops)
 	for _, li := range b.Listeners() {
 		log.Info("listening", "listener", li.Options().Name, "address", li.Addr().String())
 	}
+	for _, li := range m.http.Listeners() {
+		log.Info("listening", "listener", li.Config.Name, "address", li.Config.Transport+"://"+li.Addr.String())
+	}
 	if c.Bool("hello") {
-		hello(c, b)
+		hello(c, b, m)
 	}
 	daemon.Ready()
 	select {
@@ -117,7 +124,7 @@ func stopBroker(b *server.Broker) error {
 }
 
 // hello tells a newcomer what listens and how to send a first message.
-func hello(c *cli.Context, b *server.Broker) {
+func hello(c *cli.Context, b *server.Broker, m *monitor) {
 	w := c.App.Writer
 	fmt.Fprintln(w, "\nThe broker is running. It listens on:")
 	first := "127.0.0.1:1883"
@@ -126,6 +133,9 @@ func hello(c *cli.Context, b *server.Broker) {
 		if i == 0 {
 			first = li.Addr().String()
 		}
+	}
+	for _, li := range m.http.Listeners() {
+		fmt.Fprintf(w, "  %s://%s/status  (status of the node)\n", li.Config.Transport, li.Addr)
 	}
 	host, port, err := net.SplitHostPort(first)
 	if err != nil {

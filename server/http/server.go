@@ -196,3 +196,11 @@ func (c complaints) Write(b []byte) (int, error) {
 	c.log.Debug("HTTP connection failed", "listener", c.listener, "cause", strings.TrimSpace(string(b)))
 	return len(b), nil
 }
+
+// HostPort gives an address as an operator sees it.
+func HostPort(a net.Addr) (host string, port int) {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return t.IP.String(), t.Port
+	}
+	return a.String(), 0
+}

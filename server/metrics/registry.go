@@ -193,11 +193,12 @@ func (r *Registry) Run(part string) {
 	r.running[part] = true
 }
 
-// Running tells whether what a family belongs to runs.
+// Running tells whether what a family belongs to runs. What belongs to a
+// cluster of nodes is always there, as in VerneMQ.
 func (r *Registry) Running(f *Family) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return f.Part == "" || f.Part == legacyPart || r.running[f.Part]
+	return f.Part == "" || f.Part == legacyPart || f.Part == clusterPart || r.running[f.Part]
 }
 
 // Families are all metrics.
