@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"server/config":    {},
 	"server/metrics":   {"github.com/VictoriaMetrics/metrics"},
 	"server/http":      {"server/config", "server/metrics"},
+	"server/logging":   {"server/config"},
 	"server/systree":   {"server/config", "server/metrics"},
 	"server/graphite":  {"server/config", "server/metrics"},
 	"server/status":    {"server/http", "server/metrics"},

@@ -312,9 +312,22 @@ func (l *Loop) guard(c *Conn, f func()) {
 	f()
 }
 
+// lastPackets is what the handler says of the packets that it has just handled.
+func (l *Loop) lastPackets() (text string) {
+	defer func() { _ = recover() }() // it is in an unknown state
+	if w, ok := l.handler.(Witness); ok {
+		text = w.LastPackets()
+	}
+	return text
+}
+
 func (l *Loop) panicked(c *Conn, p any) {
 	l.stats.panics.inc()
-	l.reactor.cfg.Log.Error("panic contained", "loop", l.index, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	attrs := []any{"loop", l.index, "panic", fmt.Sprint(p)}
+	if c != nil {
+		attrs = append(attrs, "peer", c.Peer().String(), "packets", l.lastPackets())
+	}
+	l.reactor.cfg.Log.Error("panic contained", append(attrs, "stack", string(debug.Stack()))...)
 	if c != nil && c.owner.Load() == int32(l.index)+1 {
 		c.Close(errPanic)
 	}

@@ -90,6 +90,10 @@ type Timed interface {
 	Flushed(now time.Time)
 }
 
+// Witness is a Handler that can say, for the log of a panic, which packets it
+// has handled last: their headers, not their contents.
+type Witness interface{ LastPackets() string }
+
 // Reactor is a set of loops and their listeners.
 type Reactor struct {
 	cfg   Config

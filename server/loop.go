@@ -62,7 +62,10 @@ type loop struct {
 	connect codec.Connect
 	random  *rand.Rand
 
-	metrics metrics.Set // its Sum may be read by anyone
+	input   []byte // what Data is handling, for LastPackets
+	handled int    // of it, up to the packet that is being handled
+
+	metrics metrics.Set // what it has published may be read by anyone
 	drops   map[*client]int
 	lines   logBudget
 }
@@ -158,8 +161,16 @@ func (l *loop) Opened(*reactor.Conn) {}
 
 // Data handles the packets that have arrived.
 func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
+	l.input = in
+	n, need = l.packets(c, in)
+	l.input = nil
+	return n, need
+}
+
+func (l *loop) packets(c *reactor.Conn, in []byte) (n, need int) {
 	limit := l.broker.config.Load().MaxMessageSize
 	for n < len(in) {
+		l.handled = n
 		f, size, need, err := codec.Cut(in[n:], limit)
 		if err != nil {
 			l.malformed(c, err)
@@ -226,6 +237,7 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 	if cl != nil && cl.session.Online() {
 		if l.broker.config.Load().AllowMultipleSessions {
 			l.attach(cl, c, &l.connect)
+			l.logConnected(c, a.id)
 			return true
 		}
 		for cl.session.Online() { // several, if they were allowed before
@@ -241,6 +253,7 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 	c.SetUser(cl)
 	l.metrics.Answered(a.arrival)
 	cl.session.Connect(link{c}, &l.connect, a.assigned, listenerOf(c).limits)
+	l.logConnected(c, a.id)
 	return true
 }
 

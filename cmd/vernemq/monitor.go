@@ -11,6 +11,7 @@ import (
 	"vernemq/server/config"
 	"vernemq/server/graphite"
 	web "vernemq/server/http"
+	"vernemq/server/logging"
 	"vernemq/server/metrics"
 	"vernemq/server/status"
 	"vernemq/server/systree"
@@ -30,24 +31,24 @@ type monitor struct {
 const httpStopTimeout = 2 * time.Second
 
 // startMonitor serves the modules of the node beside further ones.
-func startMonitor(b *server.Broker, log *slog.Logger, more ...web.Module) (*monitor, error) {
+func startMonitor(b *server.Broker, logs *logging.Log, more ...web.Module) (*monitor, error) {
 	cfg := b.Config()
 	ctx, end := context.WithCancel(context.Background())
-	m := &monitor{end: end, log: log}
+	m := &monitor{end: end, log: logs.Module("http")}
 	st := status.New(status.Node{Name: cfg.NodeName, Version: version, Registry: b.Metrics(), System: b.System(),
 		Listeners: func() []status.Listener { return append(httpListeners(m.http), mqttListeners(b)...) }})
 	modules := append(more,
 		web.MetricsModule(b.Metrics(), cfg.NodeName, func() string { return b.Config().PrometheusNamespace }),
 		web.HealthModule(web.Health{Down: func() []string { return down(b) }}),
 		st.Module())
-	m.http = web.New(modules, nil, log)
+	m.http = web.New(modules, nil, m.log)
 	b.Metrics().Source(m.emit)
 	m.running.Go(func() { st.Run(ctx) })
 	m.running.Go(func() {
 		systree.Run(ctx, cfg.NodeName, b.Metrics(), func() config.Systree { return b.Config().Systree },
 			func(s config.Systree, ms []systree.Message) { b.PublishOwn(s.Mountpoint, s.QoS, s.Retain, ms) })
 	})
-	p := &graphite.Pusher{Registry: b.Metrics(), Settings: func() config.Graphite { return b.Config().Graphite }, Log: log}
+	p := &graphite.Pusher{Registry: b.Metrics(), Settings: func() config.Graphite { return b.Config().Graphite }, Log: logs.Module("graphite")}
 	m.running.Go(func() { p.Run(ctx) })
 	for i := range cfg.HTTPListeners {
 		if err := m.listen(&cfg.HTTPListeners[i]); err != nil {

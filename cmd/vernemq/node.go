@@ -30,24 +30,40 @@ func console(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	log, closer, err := logging.Open(logging.Options{
-		Console: l.Config.Log.Console, File: l.Config.Log.File.Path, Level: l.Config.Log.Level,
-	}, c.App.Writer)
+	logs, err := logging.Open(l.Config.Log, c.App.Writer)
 	if err != nil {
 		return err
 	}
-	defer closer.Close()
+	defer logs.Close()
+	log := logs.Logger()
+	slog.SetDefault(logs.Module("library")) // what libraries write to the standard log
 	for _, w := range l.Warnings {
 		log.Warn(w)
 	}
-	if err := run(c, l.Config, log); err != nil {
+	defer reopenOnSignal(logs)()
+	if err := run(c, l.Config, logs); err != nil {
 		log.Error("node failed", "cause", err.Error())
 		return err
 	}
 	return nil
 }
 
-func run(c *cli.Context, cfg *config.Config, log *slog.Logger) error {
+// reopenOnSignal opens the log files again after SIGUSR1, as logrotate wants
+// it, until the result is called.
+func reopenOnSignal(logs *logging.Log) (stop func()) {
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, syscall.SIGUSR1)
+	go func() {
+		defer close(done)
+		for range signals {
+			logs.Reopen()
+		}
+	}()
+	return func() { signal.Stop(signals); close(signals); <-done }
+}
+
+func run(c *cli.Context, cfg *config.Config, logs *logging.Log) error {
+	log := logs.Logger()
 	lock, err := daemon.Acquire(cfg.DataDir)
 	if err != nil {
 		return err
@@ -62,14 +78,15 @@ func run(c *cli.Context, cfg *config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := serve(c, b, cfg, log, signals); err != nil {
+	if err := serve(c, b, cfg, logs, signals); err != nil {
 		return errors.Join(err, stopBroker(b))
 	}
 	return stopBroker(b)
 }
 
 // serve opens the doors and waits for the end.
-func serve(c *cli.Context, b *server.Broker, cfg *config.Config, log *slog.Logger, signals chan os.Signal) error {
+func serve(c *cli.Context, b *server.Broker, cfg *config.Config, logs *logging.Log, signals chan os.Signal) error {
+	log := logs.Logger()
 	stopped := make(chan struct{}, 1)
 	control, err := daemon.Serve(cfg.DataDir, log, func(request string) string {
 		switch request {
@@ -91,7 +108,7 @@ func serve(c *cli.Context, b *server.Broker, cfg *config.Config, log *slog.Logge
 	if err := b.Listen(); err != nil {
 		return err
 	}
-	m, err := startMonitor(b, log)
+	m, err := startMonitor(b, logs)
 	if err != nil {
 		return err
 	}
