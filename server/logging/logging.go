@@ -118,7 +118,8 @@ func (l *Log) Module(name string) *slog.Logger {
 // in the log.
 func (l *Log) SetLevel(name, level string) error {
 	if !slices.Contains(levelNames, level) && level != "all" && level != "none" {
-		return fmt.Errorf("Invalid value: %q", level) //nolint:staticcheck // VerneMQ's words
+		//lint:ignore ST1005 VerneMQ says it in these words
+		return fmt.Errorf("Invalid value: %q", level)
 	}
 	v := int64(levelOf(level))
 	for _, s := range l.sinks {
@@ -132,7 +133,8 @@ func (l *Log) SetLevel(name, level string) error {
 	m := l.modules[name]
 	l.mu.Unlock()
 	if m == nil {
-		return fmt.Errorf("Unknown logger: %s", name) //nolint:staticcheck // VerneMQ's words
+		//lint:ignore ST1005 VerneMQ says it in these words
+		return fmt.Errorf("Unknown logger: %s", name)
 	}
 	m.level.Store(v)
 	m.apart.Store(true)

@@ -88,7 +88,7 @@ func (r *Registry) add(f Family, series ...fixed) {
 		for _, v := range f.values {
 			series = append(series, fixed{[]Label{{f.label, v}}, -1})
 		}
-		if len(series) == 0 && !dynamic[f.Name] {
+		if len(series) == 0 && dynamic[f.Name] == nil {
 			series = []fixed{{nil, -1}}
 		}
 	}
@@ -98,9 +98,12 @@ func (r *Registry) add(f Family, series ...fixed) {
 }
 
 // dynamic are the families whose series are those of what exists, as
-// listeners.
-var dynamic = map[string]bool{"listener_connections": true, "listener_max_connections": true, "listener_accepted": true, "listener_up": true,
-	"loop_busy_microseconds": true, "loop_inbox_messages": true, "loop_inbox_bytes": true, "http_connections": true, "build_info": true, "limits_hit": true}
+// listeners, with their labels.
+var dynamic = map[string][]string{
+	"listener_connections": {"listener", "type"}, "listener_max_connections": {"listener", "type"}, "listener_accepted": {"listener", "type"},
+	"listener_up": {"listener", "type"}, "http_connections": {"listener"}, "limits_hit": {"limit"}, "build_info": {"version"},
+	"loop_busy_microseconds": {"loop"}, "loop_inbox_messages": {"loop"}, "loop_inbox_bytes": {"loop"}, "hook_microseconds": {"hook"},
+}
 
 func (r *Registry) addFamilies() {
 	for _, f := range socketFamilies {
