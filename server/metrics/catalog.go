@@ -36,8 +36,14 @@ const (
 	webhooksPart = "vmq_webhooks"
 	bridgePart   = "vmq_bridge"
 	httpPubPart  = "vmq_http_pub"
+	hooksPart    = "hooks"
+	authPart     = "enhanced authentication"
+	storePart    = "store on disk"
 	legacyPart   = "nothing: kept for dashboards, always 0"
 )
+
+// optionalParts are those whose metrics VerneMQ has only while they run.
+var optionalParts = []string{metadataPart, webhooksPart, bridgePart, httpPubPart}
 
 // socketFamilies are about transports.
 var socketFamilies = []Family{
@@ -64,15 +70,15 @@ var versioned = []struct {
 	{Family{Name: "mqtt_suback_sent", Help: "SUBACK packets that grant at least one subscription."}, SubackSent},
 	{Family{Name: "mqtt_unsuback_sent", Help: "UNSUBACK packets."}, UnsubackSent},
 	{Family{Name: "mqtt_pingresp_sent", Help: "PINGRESP packets."}, PingrespSent},
-	{Family{Name: "mqtt_publish_auth_error", Help: "Messages whose client may not publish to their topic."}, PublishAuthError},
+	{Family{Name: "mqtt_publish_auth_error", Help: "Messages whose client may not publish to their topic.", Part: hooksPart}, PublishAuthError},
 	{Family{Name: "mqtt_subscribe_auth_error", Help: "SUBSCRIBE packets of which no subscription was granted."}, SubscribeAuthError},
 	{Family{Name: "mqtt_invalid_msg_size_error", Help: "Packets above max_message_size."}, InvalidMessageSize},
 	{Family{Name: "mqtt_puback_invalid_error", Help: "PUBACK packets that no message waits for."}, PubackInvalid},
 	{Family{Name: "mqtt_pubrec_invalid_error", Help: "PUBREC packets of MQTT 3 that no message waits for."}, PubrecInvalid},
 	{Family{Name: "mqtt_pubcomp_invalid_error", Help: "PUBCOMP packets that no message waits for."}, PubcompInvalid},
 	{Family{Name: "mqtt_publish_error", Help: "Messages not published for another reason, as a topic that begins with $."}, PublishError},
-	{Family{Name: "mqtt_subscribe_error", Help: "SUBSCRIBE packets refused because the node was not ready."}, SubscribeError},
-	{Family{Name: "mqtt_unsubscribe_error", Help: "UNSUBSCRIBE packets refused because the node was not ready."}, UnsubscribeError},
+	{Family{Name: "mqtt_subscribe_error", Help: "SUBSCRIBE packets refused because the node was not ready.", Part: clusterPart}, SubscribeError},
+	{Family{Name: "mqtt_unsubscribe_error", Help: "UNSUBSCRIBE packets refused because the node was not ready.", Part: clusterPart}, UnsubscribeError},
 	{Family{Name: "client_keepalive_expired", Help: "Connections ended because the client was silent for 1.5 times its keep alive."}, KeepaliveExpired},
 	{Family{Name: "mqtt_connect_refused", Own: true, Help: "CONNECT packets that were answered with a refusal or with silence."}, ConnectRefused},
 	{Family{Name: "mqtt_protocol_error", Own: true, Help: "Packets that broke a rule of MQTT and ended their connection."}, ProtocolError},
@@ -101,7 +107,7 @@ var counted = []struct {
 	at Counter
 }{
 	{Family{Name: "queue_setup", Type: CounterType, Help: "Queues made: one for each session that began."}, QueueSetup},
-	{Family{Name: "queue_initialized_from_storage", Type: CounterType, Help: "Queues found in the store at start."}, QueueInitialized},
+	{Family{Name: "queue_initialized_from_storage", Type: CounterType, Help: "Queues found in the store at start.", Part: storePart}, QueueInitialized},
 	{Family{Name: "queue_teardown", Type: CounterType, Help: "Queues that ended with their session."}, QueueTeardown},
 	{Family{Name: "queue_message_drop", Type: CounterType, Help: "Messages lost because a queue was full or a packet larger than its client takes."}, QueueMessageDrop},
 	{Family{Name: "queue_message_expired", Type: CounterType, Help: "Messages that expired before they were delivered."}, QueueMessageExpired},

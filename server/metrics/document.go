@@ -18,7 +18,7 @@ func (r *Registry) WriteTable(w io.Writer) error {
 	section := func(title string, wanted func(*Family) bool) {
 		fmt.Fprintf(&b, "\n## %s\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n", title)
 		for i := range r.families {
-			f := &r.families[i]
+			f := r.families[i]
 			if !wanted(f) || strings.HasPrefix(f.Name, "system_utilization_scheduler_") {
 				continue
 			}
@@ -31,7 +31,7 @@ func (r *Registry) WriteTable(w io.Writer) error {
 	b.WriteString("\n`process_*` and `go_*` are those of github.com/VictoriaMetrics/metrics.\n")
 	b.WriteString("\n## Not moving yet\n\nThey are there from the start, with 0, and move once what they belong to runs.\n\n| metric | type | belongs to | meaning |\n|---|---|---|---|\n")
 	for i := range r.families {
-		if f := &r.families[i]; f.Part != "" {
+		if f := r.families[i]; f.Part != "" {
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Name, f.Type, f.Part, f.Help)
 		}
 	}
@@ -42,7 +42,7 @@ func (r *Registry) WriteTable(w io.Writer) error {
 // labelsOf are the labels of a family, as far as they are known from the
 // start.
 func (r *Registry) labelsOf(family int) (keys []string) {
-	f := &r.families[family]
+	f := r.families[family]
 	for _, s := range r.fixed[family] {
 		for _, l := range s.labels {
 			if !slices.Contains(keys, l.Key) {

@@ -63,7 +63,9 @@ func TestMonitoringFiles(t *testing.T) {
 			expressions = append(expressions, m[1])
 		}
 	}
-	var dashboard struct{ Panels []struct{ Targets []struct{ Expr string } } }
+	var dashboard struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
 	if err := json.Unmarshal([]byte(shipped(t, "grafana.json")), &dashboard); err != nil {
 		t.Fatal(err)
 	}

@@ -155,6 +155,27 @@ func TestCodes(t *testing.T) {
 	}
 }
 
+// TestLateComers counts what parts add after the start.
+func TestLateComers(t *testing.T) {
+	r, _ := registry()
+	r.Declare(Family{Name: "br0_vmq_bridge_publish_out_0", Type: CounterType, Help: "Messages of QoS 0 from bridge br0."})
+	r.Counter("br0_vmq_bridge_publish_out_0").Add(3)
+	r.Declare(Family{Name: "br0_vmq_bridge_publish_out_0", Type: GaugeType})
+	r.Counter("webhooks_on_register_requests").Inc()
+	r.Histogram("hook_microseconds", Label{"hook", "on_register"}).Observe(7)
+	got := map[string]uint64{}
+	for _, m := range r.Read() {
+		if m.Type == HistogramType {
+			got[m.Name] = m.Total().Count()
+		} else {
+			got[m.Name] = m.Sum()
+		}
+	}
+	if got["br0_vmq_bridge_publish_out_0"] != 3 || got["webhooks_on_register_requests"] != 1 || got["hook_microseconds"] != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestReset lets counters begin at 0, but not levels and the system's.
 func TestReset(t *testing.T) {
 	r, s := registry()

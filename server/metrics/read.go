@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,7 +18,7 @@ func (r *Registry) read() []Metric {
 	out := make([]Metric, len(r.families))
 	for i := range out {
 		m := &out[i]
-		m.Family = &r.families[i]
+		m.Family = r.families[i]
 		m.Series = make([]Series, 0, len(r.fixed[i])+1)
 		for _, f := range r.fixed[i] {
 			s := Series{Labels: f.labels}
@@ -136,7 +137,7 @@ func (r *Registry) Reset() {
 }
 
 func resets(f *Family) bool {
-	return f.Type == CounterType && !strings.HasPrefix(f.Name, "system_") && (f.Part == "" || f.Part == clusterPart)
+	return f.Type == CounterType && !strings.HasPrefix(f.Name, "system_") && !slices.Contains(optionalParts, f.Part)
 }
 
 func (r *Registry) sinceReset(out []Metric) {

@@ -10,12 +10,12 @@ import (
 
 // Registry knows all metrics of a node and reads them. Any goroutine.
 type Registry struct {
-	sets     []*Set
-	families []Family       // in the order in which they are shown
+	sets []*Set
+
+	mu       sync.Mutex     // guards what follows
+	families []*Family      // in the order in which they are shown; only added to
 	index    map[string]int // place in families
 	fixed    [][]fixed      // for each family, the series that are always there
-
-	mu       sync.Mutex // guards what follows
 	sources  []Source
 	counters []ownedCounter
 	observed map[string][]histogram // by family
@@ -93,7 +93,7 @@ func (r *Registry) add(f Family, series ...fixed) {
 		}
 	}
 	r.index[f.Name] = len(r.families)
-	r.families = append(r.families, f)
+	r.families = append(r.families, &f)
 	r.fixed = append(r.fixed, series)
 }
 
@@ -118,7 +118,11 @@ func (r *Registry) addFamilies() {
 		r.add(v.Family, series...)
 	}
 	for p := range coded {
-		r.add(Family{Name: coded[p].name, Type: CounterType, Help: packetHelp[p]}, codedSeries(Packet(p))...)
+		f := Family{Name: coded[p].name, Type: CounterType, Help: packetHelp[p]}
+		if Packet(p) == AuthReceived || Packet(p) == AuthSent {
+			f.Part = authPart
+		}
+		r.add(f, codedSeries(Packet(p))...)
 	}
 	for _, c := range counted {
 		r.add(c.Family, fixed{nil, int(c.at)})
@@ -156,10 +160,10 @@ func (r *Registry) Source(s Source) {
 // Counter makes a counter that any goroutine may count with. The name must be
 // in the catalogue.
 func (r *Registry) Counter(name string, labels ...Label) *vm.Counter {
-	r.must(name)
 	c := new(vm.Counter)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.must(name)
 	r.counters = append(r.counters, ownedCounter{name, labels, c})
 	return c
 }
@@ -177,12 +181,13 @@ func (r *Registry) Distribution(name string, read func() *Distribution, labels .
 }
 
 func (r *Registry) histogram(name string, h histogram) {
-	r.must(name)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.must(name)
 	r.observed[name] = append(r.observed[name], h)
 }
 
+// must holds that a name is in the catalogue. Under mu.
 func (r *Registry) must(name string) {
 	if _, ok := r.index[name]; !ok {
 		panic(fmt.Sprintf("metrics: %s is not in the catalogue", name))
@@ -196,13 +201,27 @@ func (r *Registry) Run(part string) {
 	r.running[part] = true
 }
 
-// Running tells whether what a family belongs to runs. What belongs to a
-// cluster of nodes is always there, as in VerneMQ.
+// Running tells whether what a family belongs to runs, or is no part that may
+// be left out.
 func (r *Registry) Running(f *Family) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return f.Part == "" || f.Part == legacyPart || f.Part == clusterPart || r.running[f.Part]
+	return !slices.Contains(optionalParts, f.Part) || r.running[f.Part]
 }
 
 // Families are all metrics.
-func (r *Registry) Families() []Family { return r.families }
+func (r *Registry) Families() []*Family {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.families)
+}
+
+// Declare adds a metric to the catalogue, as one whose name has that of a
+// bridge in it. One that is there already stays.
+func (r *Registry) Declare(f Family) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, there := r.index[f.Name]; !there {
+		r.add(f)
+	}
+}
