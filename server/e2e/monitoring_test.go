@@ -248,3 +248,20 @@ func TestPages(t *testing.T) {
 		t.Errorf("%.100s", got)
 	}
 }
+
+// TestCrashLog lets the process die as in a fatal error of Go's runtime: the
+// crash log says why.
+func TestCrashLog(t *testing.T) {
+	t.Parallel()
+	oursOnly(t, "the crash log")
+	b := &broker{loops: 1, base: t.TempDir(), settings: []string{"log.crash.file=log/crash.log"}}
+	if err := b.start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = b.cmd.Process.Signal(syscall.SIGABRT)
+	<-b.exited
+	text, err := os.ReadFile(filepath.Join(b.base, "log/crash.log"))
+	if err != nil || !strings.Contains(string(text), "SIGABRT: abort") || !strings.Contains(string(text), "goroutine ") {
+		t.Errorf("%v: %.200s", err, text)
+	}
+}
