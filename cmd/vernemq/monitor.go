@@ -30,8 +30,9 @@ type monitor struct {
 // stops.
 const httpStopTimeout = 2 * time.Second
 
-// startMonitor serves the modules of the node beside further ones.
-func startMonitor(b *server.Broker, logs *logging.Log, more ...web.Module) (*monitor, error) {
+// startMonitor serves the modules of the node beside further ones. keys knows
+// the API keys; without it none opens anything.
+func startMonitor(b *server.Broker, logs *logging.Log, keys web.KeyCheck, more ...web.Module) (*monitor, error) {
 	cfg := b.Config()
 	ctx, end := context.WithCancel(context.Background())
 	m := &monitor{end: end, log: logs.Module("http")}
@@ -41,7 +42,7 @@ func startMonitor(b *server.Broker, logs *logging.Log, more ...web.Module) (*mon
 		web.MetricsModule(b.Metrics(), cfg.NodeName, func() string { return b.Config().PrometheusNamespace }),
 		web.HealthModule(web.Health{Down: func() []string { return down(b) }}),
 		st.Module())
-	m.http = web.New(modules, nil, m.log)
+	m.http = web.New(modules, keys, m.log)
 	b.Metrics().Source(m.emit)
 	m.running.Go(func() { st.Run(ctx) })
 	m.running.Go(func() {

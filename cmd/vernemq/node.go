@@ -108,7 +108,7 @@ func serve(c *cli.Context, b *server.Broker, cfg *config.Config, logs *logging.L
 	if err := b.Listen(); err != nil {
 		return err
 	}
-	m, err := startMonitor(b, logs)
+	m, err := startMonitor(b, logs, nil)
 	if err != nil {
 		return err
 	}

@@ -97,13 +97,15 @@ func shipped(t *testing.T, file string) string {
 	return string(b)
 }
 
-// TestPromtool lets Prometheus' own tool check the rules and the example.
+// TestPromtool lets Prometheus' own tool check the rules and the example, and
+// play series to the alerts.
 func TestPromtool(t *testing.T) {
 	tool, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Skip("promtool is not installed (Debian: prometheus)")
 	}
-	for _, args := range [][]string{{"check", "rules", "recording.yml", "alerts.yml"}, {"check", "config", "prometheus.yml"}} {
+	for _, args := range [][]string{{"check", "rules", "recording.yml", "alerts.yml"}, {"check", "config", "prometheus.yml"},
+		{"test", "rules", "../../server/metrics/testdata/alerts_test.yml"}} {
 		cmd := exec.Command(tool, args...)
 		cmd.Dir = docs + "monitoring"
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -24,7 +24,7 @@ type Registry struct {
 }
 
 // Source gives values of metrics that are read where they are, when somebody
-// asks. It runs on the goroutine of who asks.
+// asks. It runs on the goroutine of who asks, and must not use the registry.
 type Source func(emit Emit)
 
 // Emit takes one value. The name must be in the catalogue.
