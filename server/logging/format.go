@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -69,8 +70,16 @@ func writeJSON(b *bytes.Buffer, e *entry) {
 	if err != nil {
 		line, _ = json.Marshal(map[string]any{"level": "error", "msg": err.Error(), "time": e.Time.UnixMicro()})
 	}
-	b.Write(append(line, '\n'))
+	b.WriteString(controls.ReplaceAllStringFunc(string(line), func(s string) string {
+		r, _ := utf8.DecodeRuneInString(s)
+		return fmt.Sprintf("\\u%04x", r)
+	}))
+	b.WriteByte('\n')
 }
+
+// controls are the control characters that JSON may hold as they are, but a
+// terminal should not see.
+var controls = regexp.MustCompile(`[\x{7f}-\x{9f}]`)
 
 func jsonValue(v slog.Value) any {
 	switch v.Kind() {
