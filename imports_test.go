@@ -28,7 +28,12 @@ var allowed = map[string][]string{
 	"server":           {"server", "clusterlink", "queue", "reactor", "codec", "trie", "tuning", "*"},
 	"server/session":   {"queue", "codec", "server/metrics", "github.com/valyala/bytebufferpool"},
 	"server/config":    {},
-	"server/metrics":   {},
+	"server/metrics":   {"github.com/VictoriaMetrics/metrics"},
+	"server/http":      {"server/config", "server/metrics"},
+	"server/logging":   {"server/config"},
+	"server/systree":   {"server/config", "server/metrics"},
+	"server/graphite":  {"server/config", "server/metrics"},
+	"server/status":    {"server/http", "server/metrics"},
 	// Plugins know nothing of the broker; it will call them.
 	"server/plugin/reload": {},
 	"server/plugin/passwd": {"server/plugin/reload", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"},

@@ -28,7 +28,10 @@ type Message struct {
 	// Expires is the Unix second after which the message is not delivered
 	// any more, 0 when it never expires [MQTT-3.3.2-5].
 	Expires int64
-	buf     []byte // topic | properties to forward | payload
+	// Stamp is when the message arrived, if that is to be measured: a time of
+	// server/metrics. 0 otherwise, and once the message was on disk.
+	Stamp int64
+	buf   []byte // topic | properties to forward | payload
 }
 
 const (
@@ -83,7 +86,7 @@ func (m *Message) Release() {
 	case n < 0:
 		panic("queue: message released more often than held")
 	case m.class >= 0:
-		m.QoS, m.Retain, m.From, m.Expires = 0, false, 0, 0
+		m.QoS, m.Retain, m.From, m.Expires, m.Stamp = 0, false, 0, 0, 0
 		m.buf = m.buf[:0]
 		pools[m.class].Put(m)
 	}

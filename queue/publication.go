@@ -17,6 +17,7 @@ type Publication struct {
 	Retain         bool
 	From           uint64 // KeyOf the publisher
 	Expires        int64  // Unix second, 0 = never
+	Stamp          int64  // when it arrived, if that is to be measured, else 0
 
 	Many   bool   // it goes to several subscribers of this loop
 	Shared string // filter of the shared subscription that it goes to, "" = none
@@ -39,7 +40,7 @@ const SharedMin = 4096
 func (p *Publication) View(m *Message) {
 	p.Reset() // a contained panic may have left something
 	p.Topic, p.Payload, p.Forward = m.Topic(), m.Payload(), m.Forward()
-	p.QoS, p.Retain, p.From, p.Expires = m.QoS, m.Retain, m.From, m.Expires
+	p.QoS, p.Retain, p.From, p.Expires, p.Stamp = m.QoS, m.Retain, m.From, m.Expires, m.Stamp
 	p.msg, p.cached = m.Hold(), 0
 }
 
@@ -50,7 +51,7 @@ func (p *Publication) Reset() {
 		p.msg = nil
 	}
 	p.Many, p.Shared = false, ""
-	p.cached = 0
+	p.cached, p.Stamp = 0, 0
 }
 
 // Message gives the message behind p, making it on first use. The result is
@@ -58,7 +59,7 @@ func (p *Publication) Reset() {
 func (p *Publication) Message() *Message {
 	if p.msg == nil {
 		m := NewMessage(p.Topic, p.Forward, p.Payload)
-		m.QoS, m.Retain, m.From, m.Expires = p.QoS, p.Retain, p.From, p.Expires
+		m.QoS, m.Retain, m.From, m.Expires, m.Stamp = p.QoS, p.Retain, p.From, p.Expires, p.Stamp
 		p.msg = m
 	}
 	return p.msg

@@ -16,6 +16,7 @@ func (l *Loop) accept(a *acceptor) {
 			a.listener.awaited.Store(true)
 			if !a.listener.reserve() {
 				a.pause()
+				l.stats.listenerFull.inc()
 				return
 			}
 		}

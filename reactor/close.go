@@ -79,6 +79,9 @@ func (l *Loop) finish(c *Conn) {
 		}
 		l.guard(nil, func() { l.handler.Closed(c, cause) })
 	}
+	if c.out != nil && isTransportError(c.out.cause) {
+		l.stats.transportErrors.inc()
+	}
 	fd, listener := int(c.fd), c.listener
 	c.dropInput()
 	c.freeOutput()

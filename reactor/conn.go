@@ -163,7 +163,10 @@ func (c *Conn) Full() bool {
 	if c.out == nil || c.out.pending() <= c.loop.reactor.cfg.HighWater {
 		return false
 	}
-	c.flags |= flagFull
+	if c.flags&flagFull == 0 {
+		c.flags |= flagFull
+		c.loop.stats.full.inc()
+	}
 	return true
 }
 

@@ -316,3 +316,6 @@ func (a *acceptor) resume() {
 	}
 	a.paused = false
 }
+
+// Suspended tells whether Suspend was called. Any goroutine.
+func (li *Listener) Suspended() bool { return li.suspended.Load() }

@@ -32,6 +32,7 @@ type Loop struct {
 	reactor *Reactor
 	index   int
 	handler Handler
+	timed   Timed // the same, if it wants to know the time; else nil
 	poller  *netpoll.Poller
 	epoll   int         // its descriptor
 	timer   int         // timerfd that fires every quarter second
@@ -224,16 +225,24 @@ func (l *Loop) turns() error {
 		if n > 1 || n == 1 && int(ready[0].Fd) != l.timer {
 			busy = yielded
 		}
+		if l.timed != nil {
+			l.timed.Woken(time.Now())
+		}
 		for i := range max(n, 0) {
 			l.handle(int(ready[i].Fd), ready[i].Events)
 		}
-		if l.due {
+		ended := l.due
+		if ended {
 			l.endTurn()
 		}
 		if n == len(ready) && n < 4096 {
 			ready = make([]unix.EpollEvent, 2*n)
 		}
-		if now := time.Now(); now.Sub(yielded) > yieldEvery {
+		now := time.Now()
+		if l.timed != nil && (n > 0 || ended) {
+			l.timed.Flushed(now)
+		}
+		if now.Sub(yielded) > yieldEvery {
 			runtime.Gosched()
 			yielded = now
 		}
@@ -304,9 +313,22 @@ func (l *Loop) guard(c *Conn, f func()) {
 	f()
 }
 
+// lastPackets is what the handler says of the packets that it has just handled.
+func (l *Loop) lastPackets() (text string) {
+	defer func() { _ = recover() }() // it is in an unknown state
+	if w, ok := l.handler.(Witness); ok {
+		text = w.LastPackets()
+	}
+	return text
+}
+
 func (l *Loop) panicked(c *Conn, p any) {
 	l.stats.panics.inc()
-	l.reactor.cfg.Log.Error("panic contained", "loop", l.index, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	attrs := []any{"loop", l.index, "panic", fmt.Sprint(p)}
+	if c != nil {
+		attrs = append(attrs, "peer", c.Peer().String(), "packets", l.lastPackets())
+	}
+	l.reactor.cfg.Log.Error("panic contained", append(attrs, "stack", string(debug.Stack()))...)
 	if c != nil && c.owner.Load() == int32(l.index)+1 {
 		c.Close(errPanic)
 	}
@@ -328,6 +350,7 @@ func (l *Loop) tick() {
 		return
 	}
 	l.now.Store(now)
+	l.stats.lobby.n.Store(uint64(l.lobby.size))
 	l.sendDeadlines(now)
 	l.bufs.trim()
 	l.guard(nil, func() { l.handler.Tick(now) })

@@ -82,6 +82,18 @@ type Handler interface {
 	EndTurn()
 }
 
+// Timed is a Handler that measures turns. Woken comes before a turn, Flushed
+// after its output was written, with the time; a turn in which nothing
+// happened has no Flushed.
+type Timed interface {
+	Woken(now time.Time)
+	Flushed(now time.Time)
+}
+
+// Witness is a Handler that can say, for the log of a panic, which packets it
+// has handled last: their headers, not their contents.
+type Witness interface{ LastPackets() string }
+
 // Reactor is a set of loops and their listeners.
 type Reactor struct {
 	cfg   Config
@@ -149,6 +161,7 @@ func New(cfg Config) (*Reactor, error) {
 	}
 	for _, l := range r.loops {
 		l.handler = cfg.NewHandler(l)
+		l.timed, _ = l.handler.(Timed)
 	}
 	return r, nil
 }

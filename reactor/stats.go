@@ -1,6 +1,11 @@
 package reactor
 
-import "sync/atomic"
+import (
+	"errors"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
 
 // counter is written by one loop and read by anyone.
 type counter struct{ n atomic.Uint64 }
@@ -13,6 +18,15 @@ type stats struct {
 	bytesIn, bytesOut, reads, writes          counter
 	lobbyTimeouts, lobbyEvicted, lobbyGarbage counter
 	sendTimeouts, panics                      counter
+	transportErrors, full, listenerFull       counter
+	lobby                                     counter // a level
+}
+
+// isTransportError tells that a connection ended by an error of the transport:
+// not by its end, and not by a reset, which is how many clients leave.
+func isTransportError(err error) bool {
+	var e unix.Errno
+	return err == errSendTimeout || errors.As(err, &e) && e != unix.ECONNRESET && e != unix.EPIPE
 }
 
 // Stats are sums over all loops since the start.
@@ -21,6 +35,10 @@ type Stats struct {
 	BytesIn, BytesOut, Reads, Writes          uint64
 	LobbyTimeouts, LobbyEvicted, LobbyGarbage uint64
 	SendTimeouts, Panics                      uint64
+	TransportErrors                           uint64 // ends by an error other than a reset
+	Full                                      uint64 // times that a connection became Full
+	ListenerFull                              uint64 // times that a listener had all its connections
+	Lobby                                     uint64 // connections in the lobby now, at most a second old
 }
 
 // Stats sums up the counters. Any goroutine.
@@ -34,6 +52,7 @@ func (r *Reactor) Stats() (s Stats) {
 			{&s.BytesIn, &l.stats.bytesIn}, {&s.BytesOut, &l.stats.bytesOut}, {&s.Reads, &l.stats.reads}, {&s.Writes, &l.stats.writes},
 			{&s.LobbyTimeouts, &l.stats.lobbyTimeouts}, {&s.LobbyEvicted, &l.stats.lobbyEvicted}, {&s.LobbyGarbage, &l.stats.lobbyGarbage},
 			{&s.SendTimeouts, &l.stats.sendTimeouts}, {&s.Panics, &l.stats.panics},
+			{&s.TransportErrors, &l.stats.transportErrors}, {&s.Full, &l.stats.full}, {&s.ListenerFull, &l.stats.listenerFull}, {&s.Lobby, &l.stats.lobby},
 		} {
 			*x.to += x.from.n.Load()
 		}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,7 +21,6 @@ import (
 	"vernemq/queue/store/disk"
 	"vernemq/reactor"
 	"vernemq/server/config"
-	"vernemq/server/metrics"
 	"vernemq/trie"
 )
 
@@ -45,8 +45,9 @@ type Broker struct {
 	stopping   chan struct{}                // closed when Stop begins
 	background sync.WaitGroup               // goroutines beside the loops
 	stopOnce   sync.Once
-	stopErr    error               // under stopOnce
-	listeners  []*reactor.Listener // written by Listen before and Stop after the loops run
+	stopErr    error                               // under stopOnce
+	listeners  atomic.Pointer[[]*reactor.Listener] // the open ones; replaced as a whole
+	observed
 }
 
 // New makes a broker with what the store has. It does not listen yet; its loops
@@ -79,6 +80,7 @@ func New(cfg *config.Config, st *disk.Store, log *slog.Logger) (*Broker, error) 
 	for _, l := range b.loops {
 		l.out = make([][]delivery, len(b.loops))
 	}
+	b.observe()
 	if err := b.restore(st); err != nil {
 		_ = r.Stop(context.Background())
 		return nil, fmt.Errorf("cannot read the store: %w", err)
@@ -96,6 +98,9 @@ func New(cfg *config.Config, st *disk.Store, log *slog.Logger) (*Broker, error) 
 	return b, nil
 }
 
+// Config is the configuration in force. Any goroutine.
+func (b *Broker) Config() *config.Config { return b.config.Load() }
+
 // home is the loop of a client.
 func (b *Broker) home(key uint64) int {
 	return int(key & (1<<slotBits - 1) % uint64(len(b.loops)))
@@ -111,20 +116,26 @@ func (b *Broker) Listen() error {
 			b.closeListeners(context.Background())
 			return fmt.Errorf("cannot open listener.%s.%s: %w", li.config.Transport, li.config.Name, err)
 		}
-		b.listeners = append(b.listeners, l)
+		open := append(slices.Clone(b.Listeners()), l)
+		b.listeners.Store(&open)
 	}
 	return nil
 }
 
 func (b *Broker) closeListeners(ctx context.Context) {
-	for _, l := range b.listeners {
+	for _, l := range b.Listeners() {
 		l.Close(ctx)
 	}
-	b.listeners = nil
+	b.listeners.Store(nil)
 }
 
-// Listeners are the open listeners.
-func (b *Broker) Listeners() []*reactor.Listener { return b.listeners }
+// Listeners are the open listeners. Any goroutine.
+func (b *Broker) Listeners() []*reactor.Listener {
+	if open := b.listeners.Load(); open != nil {
+		return *open
+	}
+	return nil
+}
 
 // Stop ends the broker in order: listeners, wills, clients (those of MQTT 5 are
 // told that the server shuts down), loops, store. A second call gives the
@@ -204,13 +215,4 @@ func (l *loop) endSessions(cause *codec.Error) {
 			c.session.Kick(cause) // another connection may take this one's place
 		}
 	}
-}
-
-// Metrics are the counters of all loops, up to a second old.
-func (b *Broker) Metrics() []metrics.Value {
-	sets := make([]*metrics.Set, len(b.loops))
-	for i, l := range b.loops {
-		sets[i] = &l.metrics
-	}
-	return metrics.Sum(sets)
 }

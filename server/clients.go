@@ -16,6 +16,7 @@ type client struct {
 	loop    *loop
 	conn    *reactor.Conn // nil while the client is away
 	timer   uint32        // id in the loop's wheel
+	online  bool          // counted as connected
 	more    *[]*attached  // further connections, nil when there are none
 	subs    subscriptions
 }
@@ -62,6 +63,7 @@ func (c *client) Presence(online bool) {
 	if c.more != nil { // one of them takes this place
 		return
 	}
+	c.countPresence(online)
 	for x := range c.subs.all {
 		if x.group != nil {
 			x.group.loops[c.loop.index].moved(x)

@@ -11,6 +11,7 @@ import (
 
 	"vernemq/codec"
 	"vernemq/reactor"
+	"vernemq/server/metrics"
 )
 
 // logBudget bounds the lines that misbehaving clients cause, for each loop.
@@ -35,6 +36,10 @@ func (b *logBudget) refill() { b.used = 0 }
 // wish.
 func (l *loop) logClosed(c *reactor.Conn, err error) {
 	level := l.levelOf(err)
+	text := "client stopped"
+	if level == slog.LevelDebug && l.broker.config.Load().LogDisconnects && wasClient(c) {
+		level, text = slog.LevelInfo, "client disconnected"
+	}
 	if !l.log.Enabled(context.Background(), level) || !l.lines.take() {
 		return
 	}
@@ -51,10 +56,8 @@ func (l *loop) logClosed(c *reactor.Conn, err error) {
 	if errors.As(err, &refused) {
 		id = refused.id
 	}
-	if len(id) > loggedID {
-		id = strings.ToValidUTF8(id[:loggedID], "") + "…"
-	}
-	text, cause := "client stopped", "connection closed"
+	id = shortened(id)
+	cause := "connection closed"
 	if err != nil {
 		cause = err.Error()
 	}
@@ -66,6 +69,51 @@ func (l *loop) logClosed(c *reactor.Conn, err error) {
 		text = "client stopped due to keepalive expired"
 	}
 	l.log.Log(context.Background(), level, text, "mountpoint", mountpoint, "client", id, "peer", c.Peer().String(), "cause", cause)
+}
+
+// wasClient tells that a connection had become a client's.
+func wasClient(c *reactor.Conn) bool {
+	switch c.User().(type) {
+	case *client, *attached:
+		return true
+	}
+	return false
+}
+
+// shortened is a client identifier for a line of the log.
+func shortened(id string) string {
+	if len(id) > loggedID {
+		return strings.ToValidUTF8(id[:loggedID], "") + "…"
+	}
+	return id
+}
+
+// logConnected says that a client has connected, where that is wished.
+func (l *loop) logConnected(c *reactor.Conn, id string) {
+	if !l.broker.config.Load().LogConnects || c.Closing() || !l.log.Enabled(context.Background(), slog.LevelInfo) || !l.lines.take() {
+		return
+	}
+	li := listenerOf(c)
+	l.log.Info("client connected", "mountpoint", li.mountpoint, "client", shortened(id), "peer", c.Peer().String(),
+		"listener", li.config.Name, "level", l.connect.Level, "clean", l.connect.CleanStart, "keepalive", l.connect.KeepAlive)
+}
+
+// shownPackets is how many packets a crash tells of.
+const shownPackets = 8
+
+// LastPackets gives the headers of the packets that were handled last, up to
+// the one in which something went wrong.
+func (l *loop) LastPackets() string {
+	var headers []string
+	for n := 0; n <= l.handled && n < len(l.input); {
+		f, size, _, err := codec.Cut(l.input[n:], 0)
+		if err != nil || size == 0 {
+			break
+		}
+		headers = append(headers, fmt.Sprintf("%s flags=%x length=%d", f.Type(), f.First&15, len(f.Body)))
+		n += size
+	}
+	return strings.Join(headers[max(len(headers)-shownPackets, 0):], ", ")
 }
 
 // levelOf is how loud the end of a connection is: what the client did wrong is
@@ -99,6 +147,8 @@ func (l *loop) logDrops() {
 	}
 	if l.lines.lost > 0 {
 		l.log.Warn("log lines suppressed", "lines", l.lines.lost)
+		l.metrics.Inc(metrics.LimitLogLines)
+		l.metrics.Add(metrics.LogLinesLost, l.lines.lost)
 		l.lines.lost = 0
 	}
 }

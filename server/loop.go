@@ -66,7 +66,10 @@ type loop struct {
 	connect codec.Connect
 	random  *rand.Rand
 
-	metrics metrics.Set // its Sum may be read by anyone
+	input   []byte // what Data is handling, for LastPackets
+	handled int    // of it, up to the packet that is being handled
+
+	metrics metrics.Set // what it has published may be read by anyone
 	drops   map[*client]int
 	lines   logBudget
 }
@@ -107,6 +110,7 @@ func (l *loop) clock() uint32 {
 type admission struct {
 	id       string
 	assigned bool
+	arrival  int64 // of the CONNECT, for metrics.Answered
 }
 
 // Home checks a CONNECT as far as no state is needed and names the loop that
@@ -117,17 +121,28 @@ func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
 	v5 := l.connect.Version == codec.V5
 	l.metrics.IncVersion(metrics.ConnectReceived, v5)
 	if err != nil {
-		l.metrics.IncVersion(metrics.ConnackRefused, v5)
-		return 0, refusal(&l.connect, err), err
+		reply := refusal(&l.connect, err)
+		l.countRefusal(v5, reply)
+		return 0, reply, err
 	}
 	rules := li.rules(l.broker)
 	id, assigned, code := session.Admit(&l.connect, &rules)
 	if code != codec.Success {
-		l.metrics.IncVersion(metrics.ConnackRefused, v5)
-		return 0, session.Refuse(&l.connect, code), &refusedError{id: string(l.connect.ClientID), code: code}
+		reply := session.Refuse(&l.connect, code)
+		l.countRefusal(v5, reply)
+		return 0, reply, &refusedError{id: string(l.connect.ClientID), code: code}
 	}
-	c.SetUser(&admission{id, assigned})
+	c.SetUser(&admission{id, assigned, l.metrics.Arrival()})
 	return l.broker.home(queue.KeyOf(li.mountpoint, id)), nil, nil
+}
+
+// countRefusal counts a refused CONNECT and the CONNACK that says so, if there
+// is one. Its second byte after the header is the code [MQTT-3.2.2-2].
+func (l *loop) countRefusal(v5 bool, connack []byte) {
+	l.metrics.IncVersion(metrics.ConnectRefused, v5)
+	if len(connack) > 3 {
+		l.metrics.IncCode(metrics.ConnackSent, v5, connack[3])
+	}
 }
 
 func refusal(c *codec.Connect, err error) []byte {
@@ -151,8 +166,16 @@ func (l *loop) Opened(*reactor.Conn) {}
 
 // Data handles the packets that have arrived.
 func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
+	l.input = in
+	n, need = l.packets(c, in)
+	l.input = nil
+	return n, need
+}
+
+func (l *loop) packets(c *reactor.Conn, in []byte) (n, need int) {
 	limit := l.broker.config.Load().MaxMessageSize
 	for n < len(in) {
+		l.handled = n
 		f, size, need, err := codec.Cut(in[n:], limit)
 		if err != nil {
 			l.malformed(c, err)
@@ -240,9 +263,11 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 	if cl != nil && cl.session.Online() {
 		if l.broker.config.Load().AllowMultipleSessions {
 			l.attach(cl, c, &l.connect)
+			l.logConnected(c, a.id)
 			return true
 		}
 		for cl.session.Online() { // several, if they were allowed before
+			l.metrics.Inc(metrics.TakeOvers)
 			cl.session.TakeOver()
 		}
 		cl = l.clients.find(key, mountpoint, a.id) // a clean session has ended
@@ -252,7 +277,9 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 	}
 	cl.conn = c
 	c.SetUser(cl)
+	l.metrics.Answered(a.arrival)
 	cl.session.Connect(link{c}, &l.connect, a.assigned, listenerOf(c).limits)
+	l.logConnected(c, a.id)
 	return true
 }
 
@@ -301,6 +328,7 @@ func (l *loop) malformed(c *reactor.Conn, err error) {
 	var e *codec.Error
 	if errors.As(err, &e) && e.Code == codec.PacketTooLarge {
 		l.metrics.IncVersion(metrics.InvalidMessageSize, s.Version() == codec.V5)
+		l.metrics.Inc(metrics.LimitPacketIn)
 	}
 	s.Malformed(err)
 }
@@ -330,7 +358,7 @@ func (l *loop) Tick(now uint32) {
 			s.Timer()
 		}
 	})
-	l.metrics.Publish()
+	l.publishMetrics()
 	l.logDrops()
 	l.lines.refill()
 }
@@ -353,7 +381,7 @@ func (l *loop) EndTurn() {
 // handOver puts a message into the batch for another loop.
 func (l *loop) handOver(t int, d delivery) {
 	l.out[t] = append(l.out[t], d)
-	l.metrics.Inc(metrics.RouterMatchesRemote)
+	l.metrics.Inc(metrics.LoopMessages)
 	to := l.broker.loops[t]
 	bytes := to.bytes.Add(int64(d.msg.Size()))
 	if (len(l.out[t])+to.inbox.Len() >= inboxLimit || bytes >= inboxBytes) && l.congested&(1<<t) == 0 {
@@ -366,6 +394,7 @@ func (l *loop) handOver(t int, d delivery) {
 // receive takes the messages that other loops have for clients of this one.
 func (l *loop) receive(batch []delivery) {
 	defer l.relieve()
+	l.metrics.Backlog(len(batch))
 	p := &l.arrived
 	for i := range batch {
 		d := &batch[i]

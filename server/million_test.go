@@ -75,6 +75,7 @@ func TestMillion(t *testing.T) {
 	subscribed := alive() - base - list - connected
 	t.Logf("a subscription each: %d bytes more, %v", subscribed/n, time.Since(start).Round(time.Millisecond))
 	collect(t)
+	scrape(t, b)
 	if limit := 330; connected/n > limit {
 		t.Errorf("a client costs %d bytes, want at most %d", connected/n, limit)
 	}

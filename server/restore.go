@@ -8,6 +8,7 @@ import (
 	"vernemq/queue/store"
 	"vernemq/queue/store/disk"
 	"vernemq/server/config"
+	"vernemq/server/metrics"
 	"vernemq/server/session"
 )
 
@@ -48,6 +49,7 @@ func (l *loop) restore(name store.Client, x *store.Session, subs []store.Subscri
 	}
 	c := l.newClient(name.Mountpoint, name.ID)
 	c.session.Restore(x, limits)
+	l.metrics.Inc(metrics.QueueInitialized)
 	for i := range subs {
 		s := &subs[i]
 		f := codec.Filter{Filter: []byte(s.Filter), QoS: s.QoS, NoLocal: s.NoLocal, RetainAsPublished: s.RetainAsPublished}

@@ -10,9 +10,12 @@ import (
 // that is kept when p is empty [MQTT-3.3.1-5] [MQTT-3.3.1-6].
 func (l *loop) retain(mountpoint string, p *queue.Publication) {
 	if len(p.Payload) == 0 {
-		l.broker.retained.Delete(mountpoint, string(p.Topic))
+		old, had := l.broker.retained.Delete(mountpoint, string(p.Topic))
+		l.broker.retainedBytes.Add(-sizeOf(old, had))
 	} else {
-		l.broker.retained.Put(mountpoint, string(p.Topic), p.Unpooled())
+		m := p.Unpooled()
+		old, had := l.broker.retained.Put(mountpoint, string(p.Topic), m)
+		l.broker.retainedBytes.Add(sizeOf(m, true) - sizeOf(old, had))
 	}
 	l.records().Retain(mountpoint, p.Topic)
 }
@@ -32,9 +35,23 @@ func (l *loop) retainedFor(mountpoint string, filter []byte, now int64, yield fu
 // expireRetained removes the retained message of a topic if it has expired:
 // another may have taken its place.
 func (l *loop) expireRetained(mountpoint, topic string, now int64) {
-	if l.broker.retained.DeleteIf(mountpoint, topic, func(m *queue.Message) bool { return m.Expired(now) }) {
+	size := int64(0)
+	gone := l.broker.retained.DeleteIf(mountpoint, topic, func(m *queue.Message) bool {
+		size = sizeOf(m, true)
+		return m.Expired(now)
+	})
+	if gone {
+		l.broker.retainedBytes.Add(-size)
 		l.records().Retain(mountpoint, []byte(topic))
 	}
+}
+
+// sizeOf is what a retained message occupies, if there is one.
+func sizeOf(m *queue.Message, there bool) int64 {
+	if !there {
+		return 0
+	}
+	return int64(m.Size())
 }
 
 // sweepAtOnce is how many expired messages a loop removes in a turn.

@@ -176,6 +176,7 @@ func (l *loop) publish(mountpoint string, p *queue.Publication) {
 	if p.Retain {
 		l.retain(mountpoint, p)
 	}
+	p.Stamp = l.metrics.Stamp()
 	l.matches = l.broker.index.Match(mountpoint, p.Topic, l.matches[:0])
 	for _, n := range l.matches {
 		r := &n.Value
@@ -252,6 +253,7 @@ func (l *loop) addSubscription(c *client, f *codec.Filter, id uint32) (isNew boo
 	}
 	if limit := c.session.Limits().MaxSubscriptions; limit > 0 && c.subs.len() >= limit {
 		l.broker.index.Release(node)
+		l.metrics.Inc(metrics.LimitSubscriptions)
 		return false, codec.QuotaExceeded
 	}
 	x := &subscription{client: c, node: node, options: o}
@@ -259,9 +261,11 @@ func (l *loop) addSubscription(c *client, f *codec.Filter, id uint32) (isNew boo
 		l.addPlain(x)
 	} else if !l.joinGroup(x, string(name)) {
 		l.broker.index.Release(node)
+		l.metrics.Inc(metrics.LimitGroups)
 		return false, codec.QuotaExceeded
 	}
 	c.subs.add(x)
+	l.metrics.Add(metrics.Subscriptions, 1)
 	return true, codec.ReasonCode(f.QoS)
 }
 
@@ -292,4 +296,5 @@ func (l *loop) endSubscription(x *subscription) {
 		l.removePlain(x)
 	}
 	l.broker.index.Release(x.node)
+	l.metrics.Add(metrics.Subscriptions, -1)
 }

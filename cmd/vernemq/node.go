@@ -29,25 +29,40 @@ func console(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	log, closer, err := logging.Open(logging.Options{
-		Console: l.Config.LogConsole, File: l.Config.LogConsoleFile, Level: l.Config.LogLevel,
-		ConsoleFormat: l.Config.LogConsoleFormat, FileFormat: l.Config.LogFileFormat,
-	}, c.App.Writer)
+	logs, err := logging.Open(l.Config.Log, c.App.Writer)
 	if err != nil {
 		return err
 	}
-	defer closer.Close()
+	defer logs.Close()
+	log := logs.Logger()
+	slog.SetDefault(logs.Module("library")) // what libraries write to the standard log
 	for _, w := range l.Warnings {
 		log.Warn(w)
 	}
-	if err := run(c, l.Config, log); err != nil {
+	defer reopenOnSignal(logs)()
+	if err := run(c, l.Config, logs); err != nil {
 		log.Error("node failed", "cause", err.Error())
 		return err
 	}
 	return nil
 }
 
-func run(c *cli.Context, cfg *config.Config, log *slog.Logger) error {
+// reopenOnSignal opens the log files again after SIGUSR1, as logrotate wants
+// it, until the result is called.
+func reopenOnSignal(logs *logging.Log) (stop func()) {
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, syscall.SIGUSR1)
+	go func() {
+		defer close(done)
+		for range signals {
+			logs.Reopen()
+		}
+	}()
+	return func() { signal.Stop(signals); close(signals); <-done }
+}
+
+func run(c *cli.Context, cfg *config.Config, logs *logging.Log) error {
+	log := logs.Logger()
 	lock, err := daemon.Acquire(cfg.DataDir)
 	if err != nil {
 		return err
@@ -66,14 +81,15 @@ func run(c *cli.Context, cfg *config.Config, log *slog.Logger) error {
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
-	if err := serve(c, b, cfg, log, signals); err != nil {
+	if err := serve(c, b, cfg, logs, signals); err != nil {
 		return errors.Join(err, stopBroker(b))
 	}
 	return stopBroker(b)
 }
 
 // serve opens the doors and waits for the end.
-func serve(c *cli.Context, b *server.Broker, cfg *config.Config, log *slog.Logger, signals chan os.Signal) error {
+func serve(c *cli.Context, b *server.Broker, cfg *config.Config, logs *logging.Log, signals chan os.Signal) error {
+	log := logs.Logger()
 	stopped := make(chan struct{}, 1)
 	control, err := daemon.Serve(cfg.DataDir, log, func(request string) string {
 		switch request {
@@ -95,13 +111,21 @@ func serve(c *cli.Context, b *server.Broker, cfg *config.Config, log *slog.Logge
 	if err := b.Listen(); err != nil {
 		return err
 	}
+	m, err := startMonitor(b, logs, nil)
+	if err != nil {
+		return err
+	}
+	defer m.stop()
 	judgeLimits(cfg, log)
 	log.Info("node started", "node", cfg.NodeName, "version", version, "loops", cfg.Loops)
 	for _, li := range b.Listeners() {
 		log.Info("listening", "listener", li.Options().Name, "address", li.Addr().String())
 	}
+	for _, li := range m.http.Listeners() {
+		log.Info("listening", "listener", li.Config.Name, "address", li.Config.Transport+"://"+li.Addr.String())
+	}
 	if c.Bool("hello") {
-		hello(c, b)
+		hello(c, b, m)
 	}
 	daemon.Ready()
 	select {
@@ -120,7 +144,7 @@ func stopBroker(b *server.Broker) error {
 }
 
 // hello tells a newcomer what listens and how to send a first message.
-func hello(c *cli.Context, b *server.Broker) {
+func hello(c *cli.Context, b *server.Broker, m *monitor) {
 	w := c.App.Writer
 	fmt.Fprintln(w, "\nThe broker is running. It listens on:")
 	first := "127.0.0.1:1883"
@@ -129,6 +153,9 @@ func hello(c *cli.Context, b *server.Broker) {
 		if i == 0 {
 			first = li.Addr().String()
 		}
+	}
+	for _, li := range m.http.Listeners() {
+		fmt.Fprintf(w, "  %s://%s/status  (status of the node)\n", li.Config.Transport, li.Addr)
 	}
 	host, port, err := net.SplitHostPort(first)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"math"
 	"regexp"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,11 +47,12 @@ func (l *Loaded) build() (errs Errors) {
 		StoreMemoryPercent:        l.int("leveldb.maximum_memory.percent"),
 		DiskReserve:               int64(l.bytes("store.disk_reserve")),
 		KeepaliveAsWarning:        l.on("logging.keepalive_as_warning"),
-		LogConsole:                l.value("log.console"),
-		LogConsoleFile:            l.path(l.value("log.console.file")),
-		LogLevel:                  l.logLevel(),
-		LogConsoleFormat:          l.value("log.console.console.format"),
-		LogFileFormat:             l.value("log.console.file.format"),
+		LogConnects:               l.oneOf("logging.connections", "connect", "both"),
+		LogDisconnects:            l.oneOf("logging.connections", "disconnect", "both"),
+		Log:                       l.log(),
+		PrometheusNamespace:       strings.Trim(l.value("prometheus_namespace"), `"`),
+		Systree:                   l.systree(),
+		Graphite:                  l.graphite(),
 		BaseDir:                   l.dirs.Base, EtcDir: l.dirs.Etc,
 		DataDir: l.path(l.value("platform_data_dir")),
 		LogDir:  l.path(l.value("setup.log_dir")),
@@ -61,6 +61,9 @@ func (l *Loaded) build() (errs Errors) {
 		c.PersistentClientExpiration, _ = parseExpiry(v)
 	}
 	c.Listeners, errs = l.listeners()
+	var httpErrs Errors
+	c.HTTPListeners, httpErrs = l.httpListeners()
+	errs = append(errs, httpErrs...)
 	if len(errs) == 0 && len(c.Listeners) == 0 {
 		errs = append(errs, errNoListener)
 	}
@@ -103,12 +106,6 @@ func (l *Loaded) loops() int {
 		return n
 	}
 	return min(max(runtime.NumCPU()-1, 1), 64)
-}
-
-// logLevel is the higher one of the level of the log and that of all logs.
-func (l *Loaded) logLevel() string {
-	order := []string{"all", "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
-	return order[max(slices.Index(order, l.value("log.console.level")), slices.Index(order, l.value("log.level")))]
 }
 
 var (

@@ -45,13 +45,16 @@ type Config struct {
 	DiskReserve        int64 // bytes, 0 = none
 
 	KeepaliveAsWarning bool
-	LogConsole         string // off, file, console, both
-	LogConsoleFile     string
-	LogLevel           string
-	LogConsoleFormat   string // text or json
-	LogFileFormat      string
+	LogConnects        bool // a line for each client that connects
+	LogDisconnects     bool
+	Log                Log
 
-	Listeners []Listener
+	Listeners     []Listener
+	HTTPListeners []HTTPListener
+
+	PrometheusNamespace string
+	Systree             Systree
+	Graphite            Graphite
 
 	BaseDir, EtcDir, DataDir, LogDir string
 }

@@ -213,7 +213,7 @@ func TestListenerLevels(t *testing.T) {
 // TestWarnings says in one line which keys do nothing yet; switching off what
 // is not there is no reason for a word.
 func TestWarnings(t *testing.T) {
-	l, err := loadText(t, listen+"listener.http.default = 127.0.0.1:8888\nplugins.vmq_acl = off\nplugins.vmq_webhooks = on\nmax_queued_messages = 7\nerlang.max_ports = 2000\nsystree_enabled = off\n")
+	l, err := loadText(t, listen+"listener.ssl.default = 127.0.0.1:8883\nplugins.vmq_acl = off\nplugins.vmq_webhooks = on\nmax_queued_messages = 7\nerlang.max_ports = 2000\nsystree_enabled = off\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestWarnings(t *testing.T) {
 	}
 	got := strings.Join(l.Warnings, "\n")
 	if len(l.Warnings) != 2 || !strings.Contains(got, "max_queued_messages is an old name of max_online_messages") ||
-		!strings.Contains(got, "not available yet: listener.http.default") || !strings.Contains(got, "plugins.vmq_webhooks") ||
+		!strings.Contains(got, "not available yet: listener.ssl.default") || !strings.Contains(got, "plugins.vmq_webhooks") ||
 		strings.Contains(got, "vmq_acl") || strings.Contains(got, "systree") {
 		t.Error(got)
 	}
@@ -281,7 +281,7 @@ func TestSchema(t *testing.T) {
 // in the schema, with its default unless the documentation has another.
 func TestKnownKeys(t *testing.T) {
 	deviates := map[string]bool{"max_client_id_size": true, "max_drain_time": true, "max_msgs_per_drain_step": true,
-		"outgoing_clustering_buffer_size": true, "log.crash": true}
+		"outgoing_clustering_buffer_size": true, "log.crash": true, "prometheus_namespace": true}
 	text, err := os.ReadFile("testdata/keys.tsv")
 	if err != nil {
 		t.Fatal(err)

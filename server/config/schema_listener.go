@@ -39,9 +39,9 @@ var listenerOptions = []listenerOption{
 	{"proxy_xff_use_cn_as_username", flagType, "", "ws", none, none, "off", later, "Takes the user name from a header."},
 	{"proxy_xff_cn_header", stringType, "", "ws", none, none, "x-ssl-client-cn", later, "The header that holds the user name."},
 	{"high_watermark", integer, "", "vmq", none, none, "8192", later, "Flow control between nodes."},
-	{"low_watermark", integer, "", "vmq", none, none, "4096", later, "Flow control between nodes."},
+	{"low_watermark", integer, "", "vmq", none, none, "4096", 0, "Flow control between nodes."},
 	{"high_msgq_watermark", integer, "", "vmq", none, none, "8192", later, "Flow control between nodes."},
-	{"low_msgq_watermark", integer, "", "vmq", none, none, "4096", later, "Flow control between nodes."},
+	{"low_msgq_watermark", integer, "", "vmq", none, none, "4096", 0, "Flow control between nodes."},
 	{"cafile", fileType, tlsListeners, tlsListeners, none, "", none, later, "Certificates that are trusted, PEM."},
 	{"certfile", fileType, tlsListeners, tlsListeners, none, "", none, later, "The server's certificate and its chain, PEM."},
 	{"keyfile", fileType, tlsListeners, tlsListeners, none, "", none, later, "The server's private key, PEM."},
@@ -60,9 +60,9 @@ var listenerOptions = []listenerOption{
 	{"pskfile_separator", stringType, "ssl", "", none, ":", none, later, "What separates identity and key in that file."},
 	{"config_mod", atomType, "", "http https", none, none, "vmq_http_config", ignored, "Internal to VerneMQ."},
 	{"config_fun", atomType, "", "http https", none, none, "config", ignored, "Internal to VerneMQ."},
-	{"http_modules", wordList, "", "http https", none, none, "[]", later, "What this listener serves; [] is the value of http_modules."},
-	{"max_request_line_length", integer, "", "http https ws wss", none, none, "8000", later, "Longest request line, in bytes."},
-	{"max_header_value_length", integer, "", "http https ws wss", none, none, "4096", later, "Longest header value, in bytes."},
+	{"http_modules", wordList, "", "http https", none, none, "[]", 0, "What this listener serves; [] is the value of http_modules."},
+	{"max_request_line_length", integer, "", "http https ws wss", none, none, "8000", 0, "Longest request line, in bytes."},
+	{"max_header_value_length", integer, "", "http https ws wss", none, none, "4096", 0, "Longest header value, in bytes."},
 }
 
 // transports are the kinds of listeners with the default of their address.
@@ -93,10 +93,13 @@ func available(transport string) bool {
 	return false
 }
 
+// servesHTTP tells that listeners of a transport serve HTTP.
+func servesHTTP(transport string) bool { return transport == "http" || transport == "https" }
+
 func listenerKeys() (keys []key) {
 	for _, t := range transports {
 		m := marks(0)
-		if !available(t.name) {
+		if !available(t.name) && !servesHTTP(t.name) {
 			m = later
 		}
 		keys = append(keys, key{"listener." + t.name + ".$name", t.typ, t.address, m, t.doc})
@@ -117,7 +120,7 @@ func listenerKeys() (keys []key) {
 
 // mark tells what is special about an option of a transport.
 func (o *listenerOption) mark(transport string) marks {
-	if !available(transport) && !o.has(ignored) {
+	if !available(transport) && !servesHTTP(transport) && !o.has(ignored) {
 		return o.marks | later
 	}
 	return o.marks
@@ -128,17 +131,17 @@ func (o *listenerOption) has(m marks) bool { return o.marks&m != 0 }
 func httpKeys() []key {
 	mode := enum("noauth", "apikey")
 	keys := []key{
-		{"http_modules", wordList, "[vmq_metrics_http,vmq_http_mgmt_api, vmq_status_http, vmq_health_http, vmq_http_v2_api]", later, "What HTTP listeners serve."},
-		{"http_module.$name.auth.mode", mode, "noauth", later, "Whether a module asks for an API key."},
-		{"http_module.vmq_http_mgmt_api.auth.mode", mode, "apikey", later, "Whether the management API asks for an API key."},
-		{"http_module.vmq_http_v2_api.auth.mode", mode, "apikey", later, "Whether the second API asks for an API key."},
-		{"http_module.vmq_http_pub.auth.mode", mode, "apikey", later, "Whether publishing over HTTP asks for an API key."},
+		{"http_modules", wordList, "[vmq_metrics_http,vmq_http_mgmt_api, vmq_status_http, vmq_health_http, vmq_http_v2_api]", 0, "What HTTP listeners serve."},
+		{"http_module.$name.auth.mode", mode, "noauth", 0, "Whether a module asks for an API key."},
+		{"http_module.vmq_http_mgmt_api.auth.mode", mode, "apikey", 0, "Whether the management API asks for an API key."},
+		{"http_module.vmq_http_v2_api.auth.mode", mode, "apikey", 0, "Whether the second API asks for an API key."},
+		{"http_module.vmq_http_pub.auth.mode", mode, "apikey", 0, "Whether publishing over HTTP asks for an API key."},
 		{"min_apikey_length", integer, "0", later, "Shortest API key."},
 		{"max_apikey_expiry_days", integer, none, later, "Longest life of an API key, in days."},
 	}
 	for _, t := range []string{"http", "https"} {
 		keys = append(keys,
-			key{"listener." + t + ".$name.http_module.$module.auth.mode", mode, none, later, "Whether a module asks for an API key on this listener."},
+			key{"listener." + t + ".$name.http_module.$module.auth.mode", mode, none, 0, "Whether a module asks for an API key on this listener."},
 			key{"listener." + t + ".$name.http_modules.vmq_http_pub.mountpoint", stringType, none, later, "Mountpoint of messages published on this listener."})
 		for _, o := range []string{"mode", "auth_plugin", "user", "password", "client_id"} {
 			keys = append(keys, key{"listener." + t + ".$name.http_modules.vmq_http_pub.mqtt_auth." + o, stringType, none, later, "As vmq_http_pub.mqtt_auth." + o + ", for this listener."})

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -16,30 +17,41 @@ type datatype struct {
 }
 
 var (
-	flagType    = enum("on", "off")
-	integer     = datatype{"integer", checkInteger}
-	intInfinity = datatype{"integer or infinity", orWord("infinity", checkInteger)}
-	stringType  = datatype{"string", accept}
-	atomType    = datatype{"word", accept}
-	connections = datatype{"integer, at least 1, or infinity", checkConnectionLimit}
-	sendBuffer  = datatype{"bytes", checkSendBuffer}
-	bytesType   = datatype{"bytes", checkBytes}
-	bytesOrInf  = datatype{"bytes or infinity", orWord("infinity", checkBytes)}
-	bytesOrOff  = datatype{"bytes or off", orWord("off", checkBytes)}
-	durationOff = datatype{"duration or off", orWord("off", checkDuration)}
-	expiry      = datatype{"never or a number with one of s, h, d, w, m, y", orWord("never", checkExpiry)}
-	willDelay   = datatype{"client or a number with one of s, h, d, w, m, y", orWord("client", checkExpiry)}
-	percent     = datatype{"percent", checkPercent}
-	wordList    = datatype{"list of words", accept}
-	address     = datatype{"ADDRESS:PORT", checkAddress}
-	addressUnix = datatype{"ADDRESS:PORT or local:PATH:0", checkAddressUnix}
-	hostPort    = datatype{"HOST:PORT", checkHostPort}
-	fileType    = datatype{"file", accept}
-	dirType     = datatype{"directory", accept}
-	nodeName    = datatype{"NAME@HOST", checkNodeName}
-	bufferSizes = datatype{"three integers", checkBufferSizes}
-	versions    = datatype{"list of 3, 4, 5, 131, 132", checkVersions}
+	flagType     = enum("on", "off")
+	integer      = datatype{"integer", checkInteger}
+	intInfinity  = datatype{"integer or infinity", orWord("infinity", checkInteger)}
+	stringType   = datatype{"string", accept}
+	atomType     = datatype{"word", accept}
+	connections  = datatype{"integer, at least 1, or infinity", checkConnectionLimit}
+	sendBuffer   = datatype{"bytes", checkSendBuffer}
+	bytesType    = datatype{"bytes", checkBytes}
+	bytesOrInf   = datatype{"bytes or infinity", orWord("infinity", checkBytes)}
+	bytesOrOff   = datatype{"bytes or off", orWord("off", checkBytes)}
+	durationOff  = datatype{"duration or off", orWord("off", checkDuration)}
+	expiry       = datatype{"never or a number with one of s, h, d, w, m, y", orWord("never", checkExpiry)}
+	willDelay    = datatype{"client or a number with one of s, h, d, w, m, y", orWord("client", checkExpiry)}
+	percent      = datatype{"percent", checkPercent}
+	wordList     = datatype{"list of words", accept}
+	address      = datatype{"ADDRESS:PORT", checkAddress}
+	addressUnix  = datatype{"ADDRESS:PORT or local:PATH:0", checkAddressUnix}
+	hostPort     = datatype{"HOST:PORT", checkHostPort}
+	fileType     = datatype{"file", accept}
+	keepCount    = datatype{"integer, at least 0, or current", orWord("current", atLeast(0).check)}
+	rotationTime = datatype{"time as $D0, $W0D23 or $M1D0", checkRotation}
+	dirType      = datatype{"directory", accept}
+	nodeName     = datatype{"NAME@HOST", checkNodeName}
+	bufferSizes  = datatype{"three integers", checkBufferSizes}
+	versions     = datatype{"list of 3, 4, 5, 131, 132", checkVersions}
 )
+
+var rotationPattern = regexp.MustCompile(`^(\$(W[0-6])?D([01]?[0-9]|2[0-3])|\$M([1-9]|[12][0-9]|3[01])D([01]?[0-9]|2[0-3]))?$`)
+
+func checkRotation(v string) string {
+	if !rotationPattern.MatchString(v) {
+		return fmt.Sprintf("%q is not a time of rotation, as $D0, $W0D23 or $M1D0", v)
+	}
+	return ""
+}
 
 func accept(string) string { return "" }
 

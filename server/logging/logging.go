@@ -1,191 +1,211 @@
-// Package logging writes the broker's log in VerneMQ's format: to the console,
-// to a file, or to both (reference: logs).
+// Package logging writes the broker's log in VerneMQ's format to the places
+// that a configuration names (reference: logs): console, files that rotate,
+// syslog. Whoever logs never waits for any of them: lines are queued, a
+// goroutine for each place writes them, and what is too much is counted.
 package logging
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
-	"unicode"
+
+	"vernemq/server/config"
 )
 
-// Options say where the log goes.
-type Options struct {
-	Console       string // off, file, console, both
-	File          string // path of the log file
-	Level         string // debug, info, notice, warning, error, critical, alert, emergency
-	ConsoleFormat string // text or json
-	FileFormat    string
+// The names of the places, in VerneMQ's words.
+const (
+	consoleName = "console"
+	fileName    = "consolefile"
+	errorName   = "default"
+	crashName   = "crash"
+	syslogName  = "syslog"
+)
+
+// Log is the log of a node. Its methods may be called by any goroutine.
+type Log struct {
+	sinks   []*sink
+	lowest  atomic.Int64 // slog.Level below which nothing is logged at all
+	repeats repeats
+	end     chan struct{}
+	running sync.WaitGroup
+
+	mu      sync.Mutex // guards modules
+	modules map[string]*module
 }
 
-// Open makes the logger. The closer closes the file.
-func Open(o Options, console io.Writer) (*slog.Logger, io.Closer, error) {
-	level := levelOf(o.Level)
-	var hs []*handler
-	var file io.Closer = noFile{}
-	if o.Console == "console" || o.Console == "both" {
-		hs = append(hs, newHandler(console, level, o.ConsoleFormat))
+// module is a part of the broker whose level may be set apart.
+type module struct {
+	name  string
+	level atomic.Int64 // slog.Level
+	apart atomic.Bool  // level counts, and not those of the places
+}
+
+// Open opens the log. node is the name of the node, for syslog.
+func Open(c config.Log, console io.Writer) (*Log, error) {
+	l := &Log{end: make(chan struct{}), modules: map[string]*module{}}
+	l.lowest.Store(int64(levelOf(c.Lowest)))
+	l.repeats.lines = map[string]*repeat{}
+	if err := l.open(&c, console); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
-	if o.Console == "file" || o.Console == "both" {
-		if err := os.MkdirAll(filepath.Dir(o.File), 0o750); err != nil {
-			return nil, nil, fmt.Errorf("cannot make the log directory: %w", err)
+	l.running.Go(l.sumUp)
+	return l, nil
+}
+
+func (l *Log) open(c *config.Log, console io.Writer) error {
+	if c.Console == "console" || c.Console == "both" {
+		l.add(&sink{name: consoleName, format: formatOf(c.ConsoleFormat == "json", c.Simple), out: plain{console}}, c.Level)
+	}
+	type file struct {
+		name, level string
+		config.LogFile
+	}
+	for _, f := range []file{{fileName, c.Level, c.File}, {errorName, "error", c.Error}, {crashName, "error", c.Crash}} {
+		if f.Path == "" {
+			continue
 		}
-		f, err := os.OpenFile(o.File, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+		out, err := openFile(f.LogFile, f.name == crashName)
 		if err != nil {
-			return nil, nil, fmt.Errorf("cannot open the log file: %w", err)
+			return fmt.Errorf("cannot open the log file %s: %w", f.Path, err)
 		}
-		hs, file = append(hs, newHandler(f, level, o.FileFormat)), f
-	}
-	return slog.New(fanout(hs)), file, nil
-}
-
-// noFile is what is closed when there is no log file.
-type noFile struct{}
-
-func (noFile) Close() error { return nil }
-
-func levelOf(name string) slog.Level {
-	switch name {
-	case "debug":
-		return slog.LevelDebug
-	case "info":
-		return slog.LevelInfo
-	case "notice", "warning":
-		return slog.LevelWarn
-	case "":
-		return slog.LevelInfo
-	}
-	return slog.LevelError
-}
-
-func nameOf(l slog.Level) string {
-	switch {
-	case l < slog.LevelInfo:
-		return "debug"
-	case l < slog.LevelWarn:
-		return "info"
-	case l < slog.LevelError:
-		return "warning"
-	}
-	return "error"
-}
-
-// fanout passes records to several handlers.
-type fanout []*handler
-
-func (f fanout) Enabled(_ context.Context, l slog.Level) bool {
-	for _, h := range f {
-		if l >= h.level {
-			return true
+		s := &sink{name: f.name, file: f.Path, format: formatOf(f.JSON, c.Simple), out: out}
+		if f.name == crashName {
+			s.crashes, s.format = true, crashFormat(c.CrashMessage)
 		}
+		l.add(s, f.level)
 	}
-	return false
-}
-
-func (f fanout) Handle(_ context.Context, r slog.Record) error {
-	for _, h := range f {
-		if r.Level >= h.level {
-			if err := h.write(r); err != nil {
-				return err
-			}
-		}
+	if c.Syslog == nil {
+		return nil
 	}
+	out, format, err := openSyslog(c.Syslog)
+	if err != nil {
+		return err
+	}
+	l.add(&sink{name: syslogName, format: format, out: out}, c.Syslog.Level)
 	return nil
 }
 
-func (f fanout) WithAttrs(as []slog.Attr) slog.Handler {
-	out := make(fanout, len(f))
-	for i, h := range f {
-		c := *h
-		c.attrs = append(append([]slog.Attr(nil), h.attrs...), as...)
-		out[i] = &c
+func (l *Log) add(s *sink, level string) {
+	s.level.Store(int64(levelOf(level)))
+	s.filled = make(chan struct{}, 1)
+	l.sinks = append(l.sinks, s)
+	s.done.Go(s.run)
+}
+
+// Logger is the logger of all that has no module.
+func (l *Log) Logger() *slog.Logger { return slog.New(&handler{log: l}) }
+
+// Module is the logger of a part of the broker.
+func (l *Log) Module(name string) *slog.Logger {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := l.modules[name]
+	if m == nil {
+		m = &module{name: name}
+		l.modules[name] = m
+	}
+	return slog.New(&handler{log: l, module: m})
+}
+
+// SetLevel sets the lowest level of a place (console, consolefile, default,
+// crash, syslog) or of a module, which then counts for all places. It says so
+// in the log.
+func (l *Log) SetLevel(name, level string) error {
+	if !slices.Contains(levelNames, level) && level != "all" && level != "none" {
+		//lint:ignore ST1005 VerneMQ says it in these words
+		return fmt.Errorf("Invalid value: %q", level)
+	}
+	v := int64(levelOf(level))
+	for _, s := range l.sinks {
+		if s.name == name {
+			s.level.Store(v)
+			l.Logger().Info(fmt.Sprintf("Changed log level for Logger %q to %q", name, level))
+			return nil
+		}
+	}
+	l.mu.Lock()
+	m := l.modules[name]
+	l.mu.Unlock()
+	if m == nil {
+		//lint:ignore ST1005 VerneMQ says it in these words
+		return fmt.Errorf("Unknown logger: %s", name)
+	}
+	m.level.Store(v)
+	m.apart.Store(true)
+	l.Logger().Info(fmt.Sprintf("Changed log level for module %q to %q", name, level))
+	return nil
+}
+
+// Place is where the log goes.
+type Place struct {
+	Logger, Level, Type, File string // File is - where there is none
+}
+
+// Places are those in use, in VerneMQ's order.
+func (l *Log) Places() (out []Place) {
+	for _, name := range []string{crashName, fileName, consoleName, errorName, syslogName} {
+		for _, s := range l.sinks {
+			if s.name != name {
+				continue
+			}
+			p := Place{name, nameOf(slog.Level(s.level.Load())), "standard_io", "-"}
+			if s.file != "" {
+				p.Type, p.File = "file", s.file
+			} else if name == syslogName {
+				p.Type = "syslog"
+			}
+			out = append(out, p)
+		}
 	}
 	return out
 }
 
-// WithGroup has no meaning in a flat line: the attributes stay as they are.
-func (f fanout) WithGroup(string) slog.Handler { return f }
-
-// handler writes records to one place.
-type handler struct {
-	mu    *sync.Mutex
-	to    io.Writer
-	level slog.Level
-	json  bool
-	attrs []slog.Attr
-}
-
-func newHandler(to io.Writer, level slog.Level, format string) *handler {
-	return &handler{mu: new(sync.Mutex), to: to, level: level, json: format == "json"}
-}
-
-func (h *handler) write(r slog.Record) error {
-	var b bytes.Buffer
-	if h.json {
-		h.writeJSON(&b, r)
-	} else {
-		h.writeText(&b, r)
+// Reopen opens all files again, after something else has moved them. They are
+// also opened again, within a second, when that is noticed.
+func (l *Log) Reopen() {
+	for _, s := range l.sinks {
+		s.ask(func(o output) {
+			if f, ok := o.(*file); ok {
+				f.reopen()
+			}
+		})
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, err := h.to.Write(b.Bytes())
-	return err
 }
 
-// writeText gives `2026-11-22T09:42:03.134049+00:00 [warning] message key=value`.
-func (h *handler) writeText(b *bytes.Buffer, r slog.Record) {
-	b.WriteString(r.Time.UTC().Format("2006-01-02T15:04:05.000000+00:00"))
-	fmt.Fprintf(b, " [%s] %s", nameOf(r.Level), oneLine(r.Message))
-	h.each(r, func(a slog.Attr) {
-		v := a.Value.String()
-		if v == "" || strings.ContainsAny(v, " \"=") || oneLine(v) != v {
-			v = fmt.Sprintf("%q", v)
+// closeTimeout is how long a place may take for what is queued when the log is
+// closed.
+const closeTimeout = 2 * time.Second
+
+// Close writes what is queued and closes the files.
+func (l *Log) Close() error {
+	close(l.end)
+	l.running.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	var errs []error
+	for _, s := range l.sinks {
+		errs = append(errs, s.close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// sumUp tells of lines that were repeated.
+func (l *Log) sumUp() {
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	for {
+		select {
+		case <-l.end:
+			l.repeats.flush(time.Time{}, l.write)
+			return
+		case now := <-every.C:
+			l.repeats.flush(now, l.write)
 		}
-		fmt.Fprintf(b, " %s=%s", a.Key, v)
-	})
-	b.WriteByte('\n')
-}
-
-func (h *handler) writeJSON(b *bytes.Buffer, r slog.Record) {
-	m := map[string]any{"level": nameOf(r.Level), "msg": r.Message, "time": r.Time.UnixMicro()}
-	h.each(r, func(a slog.Attr) { m[a.Key] = jsonValue(a.Value) })
-	line, err := json.Marshal(m) // sorts the keys
-	if err != nil {
-		line, _ = json.Marshal(map[string]any{"level": "error", "msg": err.Error(), "time": time.Now().UnixMicro()})
 	}
-	b.Write(append(line, '\n'))
-}
-
-func jsonValue(v slog.Value) any {
-	switch v.Kind() {
-	case slog.KindInt64, slog.KindUint64, slog.KindFloat64, slog.KindBool:
-		return v.Any()
-	}
-	return v.String()
-}
-
-func (h *handler) each(r slog.Record, f func(slog.Attr)) {
-	for _, a := range h.attrs {
-		f(a)
-	}
-	r.Attrs(func(a slog.Attr) bool { f(a); return true })
-}
-
-// oneLine keeps what a client sent from forging log lines.
-func oneLine(s string) string {
-	clean := func(r rune) rune {
-		if unicode.IsPrint(r) { // no control, no separator, no change of direction
-			return r
-		}
-		return '?'
-	}
-	return strings.Map(clean, s)
 }

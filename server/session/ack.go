@@ -57,7 +57,7 @@ func (s *Session) remove(id uint16) {
 }
 
 func (s *Session) puback(a *codec.Ack) {
-	s.count(metrics.PubackReceived)
+	s.countCode(metrics.PubackReceived, a.Reason)
 	if x := s.flight(a.PacketID); x == nil || x.State != queue.AwaitPuback {
 		s.count(metrics.PubackInvalid)
 		return
@@ -66,7 +66,7 @@ func (s *Session) puback(a *codec.Ack) {
 }
 
 func (s *Session) pubrec(a *codec.Ack) {
-	s.count(metrics.PubrecReceived)
+	s.countCode(metrics.PubrecReceived, a.Reason)
 	x := s.flight(a.PacketID)
 	switch {
 	case x == nil || x.State == queue.AwaitPuback:
@@ -76,7 +76,7 @@ func (s *Session) pubrec(a *codec.Ack) {
 			code = codec.PacketIdentifierNotFound
 		}
 		s.ack(codec.PUBREL, a.PacketID, code)
-		s.count(metrics.PubrelSent)
+		s.countCode(metrics.PubrelSent, code)
 		return
 	case a.Reason >= 0x80: // [MQTT-4.4.0-2]
 		s.settle(a.PacketID)
@@ -93,11 +93,11 @@ func (s *Session) pubrec(a *codec.Ack) {
 		s.extra.resend--
 	}
 	s.ack(codec.PUBREL, a.PacketID, codec.Success) // [MQTT-4.3.3-4]
-	s.count(metrics.PubrelSent)
+	s.countCode(metrics.PubrelSent, codec.Success)
 }
 
 func (s *Session) pubcomp(a *codec.Ack) {
-	s.count(metrics.PubcompReceived)
+	s.countCode(metrics.PubcompReceived, a.Reason)
 	if x := s.flight(a.PacketID); x == nil || x.State != queue.AwaitPubcomp {
 		s.count(metrics.PubcompInvalid)
 		return

@@ -251,6 +251,7 @@ func (s *Session) room() bool {
 		s.read(Reading{From: b.next, Max: pageEntries})
 		return true // at least one goes
 	}
+	s.host.Metrics().Inc(metrics.LimitOffline)
 	s.drop()
 	if b == nil || !s.limits.LIFO {
 		return false

@@ -158,7 +158,7 @@ func (s *Session) connack(resumed, assigned bool) bool {
 		s.detach(false)
 		return false
 	}
-	s.count(metrics.ConnackSent)
+	s.countCode(metrics.ConnackSent, codec.Success)
 	return true
 }
 

@@ -76,6 +76,7 @@ func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
 	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) {
 		m.Inc(metrics.QueueMessageDrop) // counts as delivered [MQTT-3.1.2-25]
 		s.unwrite(e.Ref)
+		m.Inc(metrics.LimitPacketOut)
 		return
 	}
 	if e.QoS > 0 {
@@ -94,6 +95,7 @@ func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
 		}
 	}
 	m.Inc(metrics.QueueMessageOut)
+	m.Delivered(p.Stamp)
 	s.transmit(p, d)
 }
 
@@ -167,6 +169,7 @@ func (s *Session) useAlias(p *queue.Publication, d *queue.Delivery) {
 // wait queues a message for a connected client that cannot take it now.
 func (s *Session) wait(p *queue.Publication, e queue.Entry) {
 	if limit := s.limits.MaxOnline; limit >= 0 && s.Queued() >= limit {
+		s.host.Metrics().Inc(metrics.LimitOnline)
 		s.drop()
 		s.unwrite(e.Ref)
 		return

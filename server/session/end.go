@@ -37,7 +37,7 @@ func (s *Session) end(cause *codec.Error) {
 	if s.v5() {
 		out := s.link.Output()
 		out.B = codec.AppendDisconnect(out.B, s.version, cause.Code, s.explain(cause.Text), "")
-		s.count(metrics.DisconnectSent)
+		s.countCode(metrics.DisconnectSent, cause.Code)
 	}
 	s.link.Finish(cause)
 	s.detach(true)
@@ -59,7 +59,7 @@ func (s *Session) disconnect(f codec.Frame) bool {
 	if d.OnlyServer() {
 		return s.fail(errFromServer)
 	}
-	s.count(metrics.DisconnectReceived)
+	s.countCode(metrics.DisconnectReceived, d.Reason)
 	if d.HasSessionExpiry {
 		if s.expiry == 0 && d.SessionExpiry > 0 {
 			return s.fail(errExpiryChange)

@@ -39,7 +39,7 @@ func (s *Session) publish(f codec.Frame) bool {
 		}
 		s.waitFor(writes)
 		s.ack(codec.PUBACK, m.PacketID, code)
-		s.count(metrics.PubackSent)
+		s.countCode(metrics.PubackSent, code)
 	}
 	return true
 }
@@ -53,6 +53,7 @@ func (s *Session) publishExactlyOnce(m *codec.Publish) bool {
 	code := codec.Success
 	if !e.received.Has(m.PacketID) && !e.earlier.Has(m.PacketID) {
 		if s.v5() && e.received.Len() >= int(s.limits.ReceiveMaxBroker) {
+			s.host.Metrics().Inc(metrics.LimitReceive)
 			return s.fail(errReceiveMax) // [MQTT-3.3.4-7]
 		}
 		if code = s.route(m); code < 0x80 {
@@ -64,15 +65,15 @@ func (s *Session) publishExactlyOnce(m *codec.Publish) bool {
 			s.end(errStore)
 			return false
 		}
+		s.countCode(metrics.PubrecSent, code) // repeats are not counted
 	}
 	s.waitFor(writes)
 	s.ack(codec.PUBREC, m.PacketID, code)
-	s.count(metrics.PubrecSent)
 	return true
 }
 
 func (s *Session) pubrel(a *codec.Ack) {
-	s.count(metrics.PubrelReceived)
+	s.countCode(metrics.PubrelReceived, a.Reason)
 	code := codec.Success
 	e := s.extra
 	known := e != nil && (e.received.Remove(a.PacketID) || e.earlier.Remove(a.PacketID))
@@ -86,7 +87,9 @@ func (s *Session) pubrel(a *codec.Ack) {
 		code = codec.PacketIdentifierNotFound
 	}
 	s.ack(codec.PUBCOMP, a.PacketID, code)
-	s.count(metrics.PubcompSent)
+	if known || s.v5() { // so does VerneMQ
+		s.countCode(metrics.PubcompSent, code)
+	}
 }
 
 // route hands the message to the broker. Topics that begin with $ are the
@@ -132,6 +135,7 @@ func (s *Session) alias(m *codec.Publish) error {
 	}
 	id := m.Props.Alias
 	if id > s.limits.TopicAliasMaxClient {
+		s.host.Metrics().Inc(metrics.LimitAlias)
 		return errAlias // [MQTT-3.3.2-9]
 	}
 	e := s.more()
@@ -191,9 +195,20 @@ func (s *Session) subscribe(f codec.Frame) bool {
 	s.waitFor(writes)
 	out := s.link.Output()
 	out.B = codec.AppendSuback(out.B, s.version, m.PacketID, sc.Codes, reason)
-	s.count(metrics.SubackSent)
+	s.countSuback(sc.Codes)
 	s.sendRetained(m)
 	return true
+}
+
+// countSuback counts a SUBACK that grants nothing as a refusal.
+func (s *Session) countSuback(codes []byte) {
+	for _, c := range codes {
+		if c < 0x80 {
+			s.count(metrics.SubackSent)
+			return
+		}
+	}
+	s.count(metrics.SubscribeAuthError)
 }
 
 // answerSize is the size of the MQTT 5 SUBACK or UNSUBACK for filters.

@@ -1,5 +1,7 @@
 package session
 
+import "vernemq/server/metrics"
+
 // bucket holds the tokens of a client whose rate of messages is limited. One
 // is spent for each PUBLISH, MaxRate come every second, and no more than
 // MaxRate are kept. The clock is that of the loop, in seconds, so a client that
@@ -23,6 +25,7 @@ func (s *Session) spend() {
 	b, now := &s.more().rate, s.host.Clock()
 	b.tokens, b.filled = b.at(now, s.limits.MaxRate)-1, now
 	if b.tokens <= 0 {
+		s.host.Metrics().Inc(metrics.LimitRate)
 		s.link.PauseRead()
 		s.arm(now)
 	}

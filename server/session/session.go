@@ -235,6 +235,10 @@ func (s *Session) v5() bool { return s.version == codec.V5 }
 
 func (s *Session) count(c metrics.Counter) { s.host.Metrics().IncVersion(c, s.v5()) }
 
+func (s *Session) countCode(p metrics.Packet, code codec.ReasonCode) {
+	s.host.Metrics().IncCode(p, s.v5(), byte(code))
+}
+
 func (s *Session) more() *extra {
 	if s.extra == nil {
 		s.extra = new(extra)

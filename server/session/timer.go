@@ -38,6 +38,7 @@ func (s *Session) Timer() {
 	}
 	if s.ends > 0 {
 		if now >= s.ends {
+			s.host.Metrics().Inc(metrics.LimitLifetime)
 			s.end(errLifetime)
 			return
 		}
@@ -112,7 +113,7 @@ func (s *Session) again(x *queue.Flight, now uint32) {
 	x.Sent = now
 	if x.State == queue.AwaitPubcomp {
 		s.ack(codec.PUBREL, x.ID, codec.Success)
-		s.count(metrics.PubrelSent)
+		s.countCode(metrics.PubrelSent, codec.Success)
 		return
 	}
 	sc := s.host.Scratch()

@@ -50,19 +50,21 @@ func (w *world) say(format string, a ...any) { w.said = append(w.said, fmt.Sprin
 // check holds what must be true of every world at its end: each message that
 // came to a queue left it in exactly one way or is still there.
 func (w *world) check(t interface{ Errorf(string, ...any) }, line int) {
-	w.metrics.Publish()
-	count := map[string]int{}
-	for _, v := range metrics.Sum([]*metrics.Set{&w.metrics}) {
-		count[v.Name] += int(v.Count)
-	}
+	in, out, drop, unhandled, expired := w.queued()
 	left := 0
 	for _, c := range w.clients {
 		left += c.session.Queued()
 	}
-	gone := count["queue_message_out"] + count["queue_message_drop"] + count["queue_message_unhandled"] + count["queue_message_expired"]
-	if in := count["queue_message_in"]; in != gone+left {
-		t.Errorf("before line %d: %d messages came to queues, %d left them (%v), %d are there", line+1, in, gone, count, left)
+	if gone := out + drop + unhandled + expired; in != gone+left {
+		t.Errorf("before line %d: %d messages came to queues, %d left them, %d are there", line+1, in, gone, left)
 	}
+}
+
+// queued is what became of the messages that came to queues.
+func (w *world) queued() (in, out, drop, unhandled, expired int) {
+	w.metrics.Publish()
+	n := w.metrics.Level
+	return n(metrics.QueueMessageIn), n(metrics.QueueMessageOut), n(metrics.QueueMessageDrop), n(metrics.QueueMessageUnhandled), n(metrics.QueueMessageExpired)
 }
 
 // fakeClient is a Host with a list of subscriptions.
@@ -308,13 +310,8 @@ func (w *world) flush() {
 
 // count says what became of all messages that came to queues so far.
 func (w *world) count() {
-	w.metrics.Publish()
-	n := map[string]uint64{}
-	for _, v := range metrics.Sum([]*metrics.Set{&w.metrics}) {
-		n[v.Name] += uint64(v.Count)
-	}
-	w.say("queues: %d in, %d out, %d dropped, %d unhandled, %d expired", n["queue_message_in"], n["queue_message_out"],
-		n["queue_message_drop"], n["queue_message_unhandled"], n["queue_message_expired"])
+	in, out, drop, unhandled, expired := w.queued()
+	w.say("queues: %d in, %d out, %d dropped, %d unhandled, %d expired", in, out, drop, unhandled, expired)
 }
 
 func keys[V any](m map[string]V) func(func(string) bool) {
