@@ -57,7 +57,9 @@ func (w *world) open(fs *vfs.MemFS) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.s = s
+	if w.s = s; rapid.Bool().Draw(w.t, "linger") {
+		s.writer.pace.lingers = true // in the first pace window; the writer is idle
+	}
 }
 
 // start begins a history with the state that the store has.

@@ -30,5 +30,6 @@
 //
 // Numbers are big endian. Slot is the low 12 bits of queue.KeyOf; no MQTT
 // string contains 0x00. Sequences and body ids come from one counter that never
-// gives a number twice, see meta.go. Every value begins with a version byte.
+// gives a number twice, see meta.go. Every value begins with a version byte: what
+// has changed since the first one is read in both layouts, see session.go.
 package disk

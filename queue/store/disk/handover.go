@@ -46,7 +46,8 @@ func parseHandover(b []byte, h *store.Handover) (err error) {
 
 // HandOver writes down that a message is on its way to another loop, and gives
 // the name by which TakeOver removes it. The batch takes a hold of its own on
-// the message.
+// the message. It must be handed over to the store before the other loop hears
+// of the message: batches are committed in the order of Commit.
 func (b *Batch) HandOver(h store.Handover) queue.Ref {
 	r := queue.Ref{Seq: b.store.number(), Batch: b.number, At: uint32(len(b.ops))}
 	o := op{act: actEnqueue, key: len(b.buf), seq: r.Seq, msg: h.Msg.Hold()}
@@ -59,7 +60,7 @@ func (b *Batch) HandOver(h store.Handover) queue.Ref {
 }
 
 // TakeOver removes what was handed over to a loop; once for each Ref. Like
-// Dequeue it costs no write when the writer has not begun the other batch.
+// Dequeue it costs no write when the writer has not begun that batch.
 func (b *Batch) TakeOver(loop uint16, r queue.Ref) {
 	if r.Batch == b.number && b.kill(r.At, store.Client{}, r.Seq) {
 		return

@@ -7,8 +7,8 @@ import (
 	"vernemq/queue"
 )
 
-// version is the first byte of every value of format 1, but of those that have
-// changed since, which are of a later one.
+// version is the first byte of every value whose layout is still that of the
+// first program with format 1.
 const version = 1
 
 // A message:

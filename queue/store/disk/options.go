@@ -3,7 +3,14 @@ package disk
 import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
+
+// InMemory is for tests: a small store that ends with the process. Who opens
+// another one with the same options, after closing it, finds what it had.
+func InMemory() Options {
+	return Options{Dir: "store", FS: vfs.NewMem(), Cache: 1 << 20, MemTable: 256 << 10}
+}
 
 // pebbleOptions are the settings for many small records that are mostly
 // written, read once and deleted.

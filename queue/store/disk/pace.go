@@ -20,7 +20,7 @@ const (
 	lingerTime   = time.Millisecond // from the beginning of a commit to the next one
 	lingerWrites = 50               // writes expected in that time
 	paceWindow   = 10 * lingerTime
-	noLingerTime = time.Second
+	noLingerTime = 200 * time.Millisecond
 )
 
 // pause is how long a commit may still wait.

@@ -31,7 +31,8 @@ type steady struct {
 // steadyClient is a publisher and its subscriber.
 type steadyClient struct {
 	store.Client
-	loop *steadyLoop
+	loop *steadyLoop // of the publisher
+	to   *steadyLoop // of the subscriber
 	sent time.Time
 	next []queue.Ref // of messages that the subscriber has not acknowledged
 }
@@ -48,6 +49,7 @@ type steadyLoop struct {
 type steadyTurn struct {
 	batch *Batch
 	acks  []*steadyClient // publishers that wait for the batch
+	after []func()        // to be called when it is handed over
 }
 
 func (l *steadyLoop) send(f func(*steadyTurn)) {
@@ -82,15 +84,33 @@ func (l *steadyLoop) run() {
 				c.acknowledged()
 			}
 		})
+		for _, f := range t.after {
+			f()
+		}
 	}
 }
 
 // publish is what a loop does with a PUBLISH.
 func (c *steadyClient) publish(t *steadyTurn) {
+	t.acks = append(t.acks, c)
+	if c.to == c.loop {
+		c.deliver(t)
+		return
+	}
+	r := t.batch.HandOver(store.Handover{Loop: 1, Loops: 2, Filter: "sensors/#", Msg: c.loop.x.message})
+	t.after = append(t.after, func() {
+		c.to.send(func(t *steadyTurn) {
+			t.batch.TakeOver(1, r)
+			c.deliver(t)
+		})
+	})
+}
+
+// deliver is what the loop of the subscriber does with a message.
+func (c *steadyClient) deliver(t *steadyTurn) {
 	r := t.batch.Enqueue(c.Client, store.Delivery{Msg: c.loop.x.message, QoS: 1}, false)
 	c.next = append(c.next, r)
-	t.acks = append(t.acks, c)
-	c.loop.x.wire.after(wireTime, func() { c.loop.send(c.puback) })
+	c.loop.x.wire.after(wireTime, func() { c.to.send(c.puback) })
 }
 
 // puback is what it does with the PUBACK of the subscriber.
@@ -179,9 +199,21 @@ func BenchmarkSteady(b *testing.B) {
 		for _, loops := range []int{1, 2} {
 			for _, clients := range []int{1, 5, 50, 500} {
 				b.Run(fmt.Sprintf("sync=%v/loops=%d/clients=%d", sync, loops, clients), func(b *testing.B) {
-					runSteady(b, sync, loops, clients, 0)
+					runSteady(b, sync, loops, clients, 0, false)
 				})
 			}
+		}
+	}
+}
+
+// BenchmarkAcross is the same with each subscriber on another loop than its
+// publisher.
+func BenchmarkAcross(b *testing.B) {
+	for _, sync := range []bool{false, true} {
+		for _, clients := range []int{5, 50, 500} {
+			b.Run(fmt.Sprintf("sync=%v/clients=%d", sync, clients), func(b *testing.B) {
+				runSteady(b, sync, 2, clients, 0, true)
+			})
 		}
 	}
 }
@@ -191,7 +223,7 @@ func BenchmarkPaced(b *testing.B) {
 	for _, sync := range []bool{false, true} {
 		for _, rate := range []int{1000, 4000, 20000} {
 			b.Run(fmt.Sprintf("sync=%v/rate=%d", sync, rate), func(b *testing.B) {
-				runSteady(b, sync, 1, rate/100, 10*time.Millisecond)
+				runSteady(b, sync, 1, rate/100, 10*time.Millisecond, false)
 			})
 		}
 	}
@@ -201,12 +233,12 @@ func BenchmarkPaced(b *testing.B) {
 func BenchmarkLone(b *testing.B) {
 	for _, sync := range []bool{false, true} {
 		b.Run(fmt.Sprintf("sync=%v", sync), func(b *testing.B) {
-			runSteady(b, sync, 1, 1, 5*time.Millisecond)
+			runSteady(b, sync, 1, 1, 5*time.Millisecond, false)
 		})
 	}
 }
 
-func runSteady(b *testing.B, sync bool, loops, clients int, pause time.Duration) {
+func runSteady(b *testing.B, sync bool, loops, clients int, pause time.Duration, across bool) {
 	s := benchStore(b, sync)
 	x := &steady{s: s, wire: &wire{}, message: benchMessage(100), left: b.N, pause: pause}
 	x.wire.filled.L = &x.wire.mu
@@ -219,7 +251,10 @@ func runSteady(b *testing.B, sync bool, loops, clients int, pause time.Duration)
 	before, used := s.Metrics(), cpuTime()
 	x.busy.Add(clients)
 	for i, c := range benchClients(clients) {
-		k := &steadyClient{Client: c, loop: x.loops[i%loops]}
+		k := &steadyClient{Client: c, loop: x.loops[i%loops], to: x.loops[i%loops]}
+		if across {
+			k.to = x.loops[(i+1)%loops]
+		}
 		x.left--
 		x.wire.after(pause*time.Duration(i)/time.Duration(clients), func() {
 			k.sent = time.Now()
