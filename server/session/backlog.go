@@ -31,6 +31,9 @@ type backlog struct {
 	soonest int64  // Unix second before which no entry expires, 0 = none does
 }
 
+// unknown is backlog.soonest after a restart.
+const unknown = 1
+
 // Reading is what a session wants from its queue in the store.
 type Reading struct {
 	Ticket  uint32
@@ -247,9 +250,12 @@ func (s *Session) room() bool {
 		return true
 	}
 	if b != nil && b.soonest != 0 && s.host.Unix() >= b.soonest && !b.reading {
+		known := b.soonest != unknown
 		b.soonest = 0
 		s.read(Reading{From: b.next, Max: pageEntries})
-		return true // at least one goes
+		if known {
+			return true // at least one goes
+		}
 	}
 	s.drop()
 	if b == nil || !s.limits.LIFO {

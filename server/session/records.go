@@ -204,7 +204,7 @@ func (s *Session) Load(out []Exchange, in []uint16, b store.Bounds) {
 		return
 	}
 	k := s.shelf()
-	k.soonest = 1 // not known
+	k.soonest = unknown
 	k.len, k.next, k.newest = b.Len+fresh, min(k.next, b.First), max(k.newest, b.Last)
 }
 
