@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,7 +113,7 @@ func (b *modelBroker) Connect(_ string, packet []byte) mqttmodel.Link {
 }
 
 // Settle waits until all that the clients have sent was read, has gone through
-// the loops, perhaps several times, and has come back.
+// the loops and the store, perhaps several times, and has come back.
 func (b *modelBroker) Settle() {
 	for _, l := range b.links {
 		if l.sent {
@@ -123,10 +124,26 @@ func (b *modelBroker) Settle() {
 	defer cancel()
 	for range 4 {
 		b.broker.everywhere(ctx, func(*loop) {})
+		b.stored(ctx)
 	}
 	for _, l := range b.links {
 		l.ping()
 	}
+}
+
+// stored waits until what the loops have written is safe, and what they wanted
+// to read was read.
+func (b *modelBroker) stored(ctx context.Context) {
+	var safe, read sync.WaitGroup
+	safe.Add(len(b.broker.loops))
+	b.broker.everywhere(ctx, func(l *loop) { l.whenSafe(safe.Done) })
+	safe.Wait()
+	read.Add(readerCount)
+	for range readerCount { // each reader waits for the others: nobody has anything else to do
+		b.broker.readers.do(func() { read.Done(); read.Wait() })
+	}
+	read.Wait()
+	b.broker.everywhere(ctx, func(*loop) {})
 }
 
 // modelLink is a connection of which the driver reads what has come.
