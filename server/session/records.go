@@ -119,7 +119,9 @@ func (s *Session) Restore(r *store.Session, l *Limits) {
 		absent = unix // it was connected
 	}
 	if r.Absent == 0 {
-		s.ends = s.expires()
+		if s.ends = s.expires(); s.v5() && s.expiry == 0 {
+			s.ends = loopClock(now, 0) // it ended with its connection
+		}
 	} else if r.Ends != 0 {
 		s.ends = loopClock(now, r.Ends-unix)
 	}
@@ -141,9 +143,13 @@ func (s *Session) Restore(r *store.Session, l *Limits) {
 	}
 }
 
-// loopClock is the loop clock in a number of seconds, or now if that is past.
+// loopClock is the loop clock in a number of seconds. What is past is the second
+// before now, which has come whatever now is rounded to.
 func loopClock(now uint32, in int64) uint32 {
-	return after(now, uint32(min(max(in, 0), int64(never))))
+	if in <= 0 {
+		return max(now, 2) - 1
+	}
+	return after(now, uint32(min(in, int64(never))))
 }
 
 // Birth is the sequence up to which entries of the client's queue in the store
@@ -204,6 +210,7 @@ func (s *Session) Load(out []Exchange, in []uint16, b store.Bounds) {
 		return
 	}
 	k := s.shelf()
+	s.flags |= sharer // it may be: nobody has looked at the entries
 	k.soonest = unknown
 	k.len, k.next, k.newest = b.Len+fresh, min(k.next, b.First), max(k.newest, b.Last)
 }
