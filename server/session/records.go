@@ -86,8 +86,12 @@ func (s *Session) write(e *queue.Entry, p *queue.Publication) {
 
 // unwrite removes an entry from the store.
 func (s *Session) unwrite(r queue.Ref) {
-	if r.Seq != 0 {
-		s.host.Records().Dequeue(s.client(), r)
+	if r.Seq == 0 {
+		return
+	}
+	s.host.Records().Dequeue(s.client(), r)
+	if b := s.backlog; b != nil && b.reading {
+		b.removed = append(b.removed, r.Seq)
 	}
 }
 
