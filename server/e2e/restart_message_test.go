@@ -72,7 +72,7 @@ func init() {
 			from.pub(publish{topic: topic, payload: name, qos: 1, props: expiry(seconds)})
 			from.pub(publish{topic: topic + "/" + name, payload: name, qos: 1, retain: true, props: expiry(seconds)})
 		}
-		l.restart(away)
+		l.restart(downtime)
 		late := func(p publish) {
 			l.t.Helper()
 			if p.payload != "long" || len(p.props) != 5 {
@@ -121,7 +121,7 @@ func init() {
 		if !l.lives.crash {
 			time.Sleep(50 * time.Millisecond) // the broker has seen them go
 		}
-		l.restart(away)
+		l.restart(downtime)
 		l.resume(back).leave()
 		r := l.resume(watch)
 		wills := map[string]int{}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// away is a time that ends what lasts a second.
-const away = 2300 * time.Millisecond
+// downtime is a time that ends what lasts a second.
+const downtime = 2300 * time.Millisecond
 
 func init() {
 	// What was acknowledged to a publisher survives, and the subscription too.
@@ -195,7 +195,7 @@ func init() {
 		r = l.connect(ended)
 		r.send(pkt(0xE0, 0, props(sessionExpiry(0))))
 		r.closed()
-		l.restart(away)
+		l.restart(downtime)
 		for c, want := range map[string]bool{short.id: false, long.id: true, changed.id: false, ended.id: false} {
 			if r := l.connect(persistent(5, c)); r.present != want {
 				l.t.Errorf("%s: session present %v, want %v", c, r.present, want)
