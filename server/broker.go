@@ -212,7 +212,7 @@ func (l *loop) endSessions(cause *codec.Error) {
 	}
 	for _, c := range online {
 		for c.session.Online() {
-			c.session.Kick(cause) // another connection may take this one's place
+			c.session.Suspend(cause) // another connection may take this one's place
 		}
 	}
 }

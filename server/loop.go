@@ -349,15 +349,18 @@ func (l *loop) Closed(c *reactor.Conn, err error) {
 	}
 }
 
-// Tick fires the timers that are due.
+// Tick fires the timers that are due, unless the broker stops: what a session
+// has that would end now is for the next start.
 func (l *loop) Tick(now uint32) {
 	l.ticking = true
 	defer func() { l.ticking = false }()
-	l.wheel.Advance(now, func(id uint32) {
-		if s := l.timers[id]; s != nil {
-			s.Timer()
-		}
-	})
+	if !l.ending {
+		l.wheel.Advance(now, func(id uint32) {
+			if s := l.timers[id]; s != nil {
+				s.Timer()
+			}
+		})
+	}
 	l.publishMetrics()
 	l.logDrops()
 	l.lines.refill()

@@ -113,7 +113,7 @@ func (b *modelBroker) Connect(_ string, packet []byte) mqttmodel.Link {
 }
 
 // Settle waits until all that the clients have sent was read, has gone through
-// the loops, perhaps several times, and has come back.
+// the loops and the store, perhaps several times, and has come back.
 func (b *modelBroker) Settle() {
 	for _, l := range b.links {
 		if l.sent {

@@ -164,7 +164,7 @@ func (l *loop) bequeath(c store.Client, from, limit uint64) {
 		next := uint64(0)
 		for i := range list {
 			q := &list[i]
-			if next = q.Seq + 1; q.Seq <= limit {
+			if next = q.Seq + 1; q.Seq <= limit && !l.ending { // else the next start finds them
 				if q.Shared != "" && q.QoS > 0 && !q.Msg.Expired(l.unix()) {
 					l.redeliver(l.broker.share(c.Mountpoint, q.Shared), q.Msg)
 				}
@@ -172,7 +172,7 @@ func (l *loop) bequeath(c store.Client, from, limit uint64) {
 			}
 			q.Msg.Release()
 		}
-		if next > 0 && next <= limit {
+		if next > 0 && next <= limit && !l.ending {
 			l.bequeath(c, next, limit)
 		}
 	})

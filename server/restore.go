@@ -43,10 +43,6 @@ func (b *Broker) restore(st *disk.Store) error {
 
 // restore makes one client.
 func (l *loop) restore(name store.Client, x *store.Session, subs []store.Subscription, limits *session.Limits) error {
-	if x.Version == byte(codec.V5) && x.Expiry == 0 { // it was to end with its connection
-		l.records().DeleteSession(name)
-		return nil
-	}
 	c := l.newClient(name.Mountpoint, name.ID)
 	c.session.Restore(x, limits)
 	l.metrics.Inc(metrics.QueueInitialized)

@@ -62,6 +62,14 @@ func launch(t *testing.T, b *broker) *broker {
 // start starts the process and waits until it accepts connections. A broker
 // that is started again keeps its port and files.
 func (b *broker) start() error {
+	if err := b.launch(); err != nil {
+		return err
+	}
+	return b.awaitListener()
+}
+
+// launch starts the process.
+func (b *broker) launch() error {
 	path, err := program()
 	if err != nil {
 		return err
@@ -92,7 +100,7 @@ func (b *broker) start() error {
 		b.result = cmd.Wait()
 		close(exited)
 	}(b.cmd)
-	return b.awaitListener()
+	return nil
 }
 
 func (b *broker) awaitListener() error {

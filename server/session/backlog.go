@@ -26,10 +26,14 @@ type backlog struct {
 	keep  int
 
 	reading bool
-	ticket  uint32 // of the latest reading
-	fresh   int    // entries added since it was asked for
-	soonest int64  // Unix second before which no entry expires, 0 = none does
+	ticket  uint32   // of the latest reading
+	fresh   int      // entries added since it was asked for
+	removed []uint64 // entries that were acknowledged since then: it may have seen them
+	soonest int64    // Unix second before which no entry expires, 0 = none does
 }
+
+// unknown is backlog.soonest after a restart.
+const unknown = 1
 
 // Reading is what a session wants from its queue in the store.
 type Reading struct {
@@ -109,7 +113,7 @@ func (s *Session) page() {
 func (s *Session) read(r Reading) {
 	b := s.backlog
 	b.ticket++
-	b.reading, b.fresh = true, 0
+	b.reading, b.fresh, b.removed = true, 0, b.removed[:0]
 	r.Ticket = b.ticket
 	s.host.Read(r)
 }
@@ -144,13 +148,19 @@ func release(list []store.Queued) {
 	}
 }
 
-// inFlight tells which of the entries are in flight.
-func (s *Session) inFlight(list []store.Queued) map[uint64]bool {
-	if s.extra == nil || len(list) == 0 {
-		return nil
+// sent tells which of the entries are in flight, or were when they were read.
+func (s *Session) sent(list []store.Queued) (found map[uint64]bool) {
+	if s.extra != nil && len(list) > 0 {
+		a, b := list[0].Seq, list[len(list)-1].Seq
+		found = s.extra.inflight.Stored(min(a, b), max(a, b))
 	}
-	a, b := list[0].Seq, list[len(list)-1].Seq
-	return s.extra.inflight.Stored(min(a, b), max(a, b))
+	for _, seq := range s.backlog.removed {
+		if found == nil {
+			found = map[uint64]bool{}
+		}
+		found[seq] = true
+	}
+	return found
 }
 
 // take puts a page into the queue of a connected client.
@@ -163,7 +173,7 @@ func (s *Session) take(r Reading, list []store.Queued) {
 			b.len, b.surplus = b.fresh, 0 // there is no more, whatever was counted
 		}
 	}
-	flying := s.inFlight(list)
+	sent := s.sent(list)
 	for i := range list {
 		q := &list[i]
 		if r.Reverse {
@@ -171,7 +181,7 @@ func (s *Session) take(r Reading, list []store.Queued) {
 		} else {
 			b.next = q.Seq + 1
 		}
-		if flying[q.Seq] {
+		if sent[q.Seq] {
 			q.Msg.Release()
 			continue
 		}
@@ -213,12 +223,12 @@ func (s *Session) entry(q *store.Queued) queue.Entry {
 // many, and those that have expired.
 func (s *Session) dropFront(list []store.Queued) {
 	b, now := s.backlog, s.host.Unix()
-	flying := s.inFlight(list)
+	sent := s.sent(list)
 	b.soonest = 0
 	for i := range list {
 		q := &list[i]
 		switch {
-		case flying[q.Seq]:
+		case sent[q.Seq]:
 			continue
 		case b.surplus > 0: // counted as dropped already
 			b.surplus--
@@ -247,9 +257,12 @@ func (s *Session) room() bool {
 		return true
 	}
 	if b != nil && b.soonest != 0 && s.host.Unix() >= b.soonest && !b.reading {
+		known := b.soonest != unknown
 		b.soonest = 0
 		s.read(Reading{From: b.next, Max: pageEntries})
-		return true // at least one goes
+		if known {
+			return true // at least one goes
+		}
 	}
 	s.host.Metrics().Inc(metrics.LimitOffline)
 	s.drop()

@@ -64,7 +64,7 @@ func generateID() string {
 // Connect attaches a connection whose CONNECT was admitted. The client must be
 // away: the host ends the connection that it may still have with TakeOver.
 func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits) {
-	resumed := s.flags&everPresent != 0 && !c.CleanStart
+	resumed := s.flags&everPresent != 0 && !c.CleanStart && !s.expired()
 	writes := s.host.Writes()
 	if !resumed {
 		s.discard() // [MQTT-3.1.2-4]

@@ -20,12 +20,21 @@ func (s *Session) fail(err error) bool {
 	return false
 }
 
-// Kick ends the connection by the broker's will, as at shutdown. The session
-// may end with it.
+// Kick ends the connection by the broker's will. The session may end with it.
 func (s *Session) Kick(cause *codec.Error) {
 	if s.link != nil {
 		s.end(cause)
 	}
+}
+
+// Suspend ends the connection because the process ends. A session in the store
+// that ends with it does so after the restart: then there are others to whom
+// what it had of shared subscriptions can go.
+func (s *Session) Suspend(cause *codec.Error) {
+	if s.flags&stored != 0 {
+		s.flags |= persistent
+	}
+	s.Kick(cause)
 }
 
 // Malformed ends the connection because the bytes that arrived are no packet.
@@ -196,6 +205,10 @@ func (s *Session) expires() uint32 {
 	}
 	return after(s.host.Clock(), e)
 }
+
+// expired tells that the session of a client that is away has surely come to
+// its end, even if the timer has not fired yet.
+func (s *Session) expired() bool { return s.ends != 0 && s.host.Clock() > s.ends }
 
 // after adds seconds to a time of the loop clock.
 func after(clock, seconds uint32) uint32 {

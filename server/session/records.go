@@ -87,8 +87,12 @@ func (s *Session) write(e *queue.Entry, p *queue.Publication) {
 
 // unwrite removes an entry from the store.
 func (s *Session) unwrite(r queue.Ref) {
-	if r.Seq != 0 {
-		s.host.Records().Dequeue(s.client(), r)
+	if r.Seq == 0 {
+		return
+	}
+	s.host.Records().Dequeue(s.client(), r)
+	if b := s.backlog; b != nil && b.reading {
+		b.removed = append(b.removed, r.Seq)
 	}
 }
 
@@ -120,7 +124,9 @@ func (s *Session) Restore(r *store.Session, l *Limits) {
 		absent = unix // it was connected
 	}
 	if r.Absent == 0 {
-		s.ends = s.expires()
+		if s.ends = s.expires(); s.v5() && s.expiry == 0 {
+			s.ends = loopClock(now, 0) // it ended with its connection
+		}
 	} else if r.Ends != 0 {
 		s.ends = loopClock(now, r.Ends-unix)
 	}
@@ -142,9 +148,13 @@ func (s *Session) Restore(r *store.Session, l *Limits) {
 	}
 }
 
-// loopClock is the loop clock in a number of seconds, or now if that is past.
+// loopClock is the loop clock in a number of seconds. What is past is the second
+// before now, which has come whatever now is rounded to.
 func loopClock(now uint32, in int64) uint32 {
-	return after(now, uint32(min(max(in, 0), int64(never))))
+	if in <= 0 {
+		return max(now, 2) - 1
+	}
+	return after(now, uint32(min(in, int64(never))))
 }
 
 // Birth is the sequence up to which entries of the client's queue in the store
@@ -206,7 +216,8 @@ func (s *Session) Load(out []Exchange, in []uint16, b store.Bounds) {
 		return
 	}
 	k := s.shelf()
-	k.soonest = 1 // not known
+	s.flags |= sharer // it may be: nobody has looked at the entries
+	k.soonest = unknown
 	k.len, k.next, k.newest = b.Len+fresh, min(k.next, b.First), max(k.newest, b.Last)
 }
 
