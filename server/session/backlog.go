@@ -37,7 +37,8 @@ const unknown = 1
 
 // Reading is what a session wants from its queue in the store.
 type Reading struct {
-	Ticket  uint32
+	of      *backlog // of the same client there may be another one by now
+	ticket  uint32
 	From    uint64
 	Reverse bool // from the sequence downwards
 	Max     int  // entries
@@ -114,7 +115,7 @@ func (s *Session) read(r Reading) {
 	b := s.backlog
 	b.ticket++
 	b.reading, b.fresh, b.removed = true, 0, b.removed[:0]
-	r.Ticket = b.ticket
+	r.of, r.ticket = b, b.ticket
 	s.host.Read(r)
 }
 
@@ -123,7 +124,7 @@ func (s *Session) read(r Reading) {
 // dropped.
 func (s *Session) Read(r Reading, list []store.Queued, err error) {
 	b := s.backlog
-	if b == nil || r.Ticket != b.ticket || !b.reading {
+	if b == nil || r.of != b || r.ticket != b.ticket || !b.reading {
 		release(list)
 		return
 	}

@@ -10,8 +10,8 @@ import (
 	"vernemq/server/metrics"
 )
 
-// fakeStore keeps records in memory. It answers reads at the end of a command,
-// or when it is told to.
+// fakeStore keeps records in memory. It reads at once, and tells what it has read
+// at the end of a command, or when it is told to.
 type fakeStore struct {
 	last    uint64
 	writes  uint64
@@ -150,7 +150,8 @@ func (c *fakeClient) Hold() {
 
 func (c *fakeClient) Read(r Reading) {
 	w, name := c.world, c.session.client()
-	w.store.reads = append(w.store.reads, func() { c.session.Read(r, w.store.page(name, r), nil) })
+	list := w.store.page(name, r)
+	w.store.reads = append(w.store.reads, func() { c.session.Read(r, list, nil) })
 }
 
 func (c *fakeClient) Bequeath(limit uint64) {
