@@ -70,8 +70,14 @@ func (l *Loop) flush(c *Conn) {
 // write hands the kernel as much as fits into one call.
 func (l *Loop) write(c *Conn, o *output) (n, want int, err error) {
 	l.stats.writes.inc()
+	if o.raw != nil {
+		return l.writeRaw(c, o)
+	}
 	if len(o.shared) == 0 {
 		b := o.buf.B[o.sent:]
+		if c.wire != nil {
+			return l.seal(c, b)
+		}
 		n, err = unix.Write(int(c.fd), b)
 		return n, len(b), err
 	}
@@ -93,7 +99,11 @@ func (l *Loop) write(c *Conn, o *output) (n, want int, err error) {
 	for _, p := range pieces {
 		want += len(p)
 	}
-	n, err = gnetio.Writev(int(c.fd), pieces)
+	if c.wire != nil {
+		n, want, err = l.seal(c, pieces...)
+	} else {
+		n, err = gnetio.Writev(int(c.fd), pieces)
+	}
 	clear(pieces)
 	l.iov = pieces[:0]
 	return n, want, err
@@ -174,6 +184,9 @@ func (o *output) discard() {
 	if o.buf != nil {
 		o.bufs.put(o.buf)
 		o.buf = nil
+	}
+	if o.raw != nil {
+		o.dropRaw()
 	}
 	list := o.shared
 	o.sent, o.bytes, o.shared = 0, 0, nil

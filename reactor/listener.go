@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -26,6 +27,14 @@ type ListenOptions struct {
 	NoDelay        bool
 	SndBuf, RcvBuf int // bytes, as a program asks for them; 0 leaves them to the kernel, which adapts them
 	Tag            any // the broker's own
+
+	Proxy   bool // the header of the PROXY protocol comes first
+	ProxyCN bool // Identity has the common name that it tells of
+	// TLS gives the configuration for a new connection, nil for a listener
+	// without TLS. On a loop: it must not wait.
+	TLS              func() *tls.Config
+	HandshakeTimeout time.Duration // of TLS, from the accept on
+	WebSocket        *WebSocket    // nil for plain MQTT
 }
 
 // Listener accepts connections on an address. With several loops it has one

@@ -38,9 +38,8 @@ func (l *Loop) receive(c *Conn) {
 			}
 		}
 	}
-	wait := uint32(l.reactor.cfg.ConnectTimeout()/quarterSecond) + 1
 	b.trim()
-	b.waiting = append(b.waiting, guest{connRef{c, c.Generation()}, l.quarter + wait})
+	b.waiting = append(b.waiting, guest{connRef{c, c.Generation()}, l.quarterAfter(l.reactor.cfg.ConnectTimeout())})
 	b.size++
 }
 
@@ -78,11 +77,17 @@ func (l *Loop) lobbyDeadlines() {
 		if !g.waits() {
 			continue
 		}
-		if g.deadline > l.quarter {
-			break
+		deadline, cause := g.deadline, errLobbyTimeout
+		if w := g.conn.wire; w != nil {
+			if deadline = w.deadline; w.step == stepTLS {
+				cause = errShakeTimeout
+			}
+		}
+		if l.quarter < deadline {
+			continue // with a transport, those behind may have less time
 		}
 		l.stats.lobbyTimeouts.inc()
-		g.conn.Close(errLobbyTimeout)
+		g.conn.Close(cause)
 	}
 	b.trim()
 }
@@ -96,7 +101,7 @@ func (l *Loop) enter(c *Conn, data []byte) {
 			limit = min(limit, k)
 		}
 	}
-	f, n, _, err := codec.Cut(data, limit)
+	f, n, _, err := codec.Cut(c.stream(data), limit)
 	if err == nil && codec.Type(data[0]>>4) != codec.CONNECT {
 		err = errGarbage
 	}
@@ -107,6 +112,9 @@ func (l *Loop) enter(c *Conn, data []byte) {
 	}
 	if n == 0 {
 		l.keep(c, data)
+		if c.wire != nil {
+			l.checkEnd(c)
+		}
 		return
 	}
 	home, reply, err := l.handler.Home(c, f)
@@ -118,6 +126,9 @@ func (l *Loop) enter(c *Conn, data []byte) {
 		out.B = append(out.B, reply...)
 		c.CloseAfterFlush(err, refuseDrain)
 		return
+	}
+	if c.wire != nil {
+		c.settleIn()
 	}
 	to := l.reactor.loops[home]
 	if to == l {

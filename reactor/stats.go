@@ -12,6 +12,7 @@ type stats struct {
 	accepted, closed, acceptErrors            counter
 	bytesIn, bytesOut, reads, writes          counter
 	lobbyTimeouts, lobbyEvicted, lobbyGarbage counter
+	handshakes, handshakeErrors               counter
 	sendTimeouts, panics                      counter
 }
 
@@ -20,6 +21,7 @@ type Stats struct {
 	Accepted, Closed, AcceptErrors            uint64
 	BytesIn, BytesOut, Reads, Writes          uint64
 	LobbyTimeouts, LobbyEvicted, LobbyGarbage uint64
+	Handshakes, HandshakeErrors               uint64 // of TLS; errors are among them
 	SendTimeouts, Panics                      uint64
 }
 
@@ -33,6 +35,7 @@ func (r *Reactor) Stats() (s Stats) {
 			{&s.Accepted, &l.stats.accepted}, {&s.Closed, &l.stats.closed}, {&s.AcceptErrors, &l.stats.acceptErrors},
 			{&s.BytesIn, &l.stats.bytesIn}, {&s.BytesOut, &l.stats.bytesOut}, {&s.Reads, &l.stats.reads}, {&s.Writes, &l.stats.writes},
 			{&s.LobbyTimeouts, &l.stats.lobbyTimeouts}, {&s.LobbyEvicted, &l.stats.lobbyEvicted}, {&s.LobbyGarbage, &l.stats.lobbyGarbage},
+			{&s.Handshakes, &l.stats.handshakes}, {&s.HandshakeErrors, &l.stats.handshakeErrors},
 			{&s.SendTimeouts, &l.stats.sendTimeouts}, {&s.Panics, &l.stats.panics},
 		} {
 			*x.to += x.from.n.Load()
