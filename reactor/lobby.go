@@ -92,6 +92,17 @@ func (l *Loop) lobbyDeadlines() {
 	b.trim()
 }
 
+// CloseWaiting ends the connections of a listener that wait in the lobby. On
+// the loop.
+func (l *Loop) CloseWaiting(li *Listener) {
+	b := &l.lobby
+	for i := b.front; i < len(b.waiting); i++ {
+		if g := &b.waiting[i]; g.waits() && g.conn.listener == li {
+			g.conn.Close(nil)
+		}
+	}
+}
+
 // enter looks at what a connection in the lobby has sent so far. With its first
 // packet whole it goes to its home loop.
 func (l *Loop) enter(c *Conn, data []byte) {

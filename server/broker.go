@@ -43,8 +43,10 @@ type Broker struct {
 	stopping   chan struct{}                // closed when Stop begins
 	background sync.WaitGroup               // goroutines beside the loops
 	stopOnce   sync.Once
-	stopErr    error               // under stopOnce
-	listeners  []*reactor.Listener // written by Listen before and Stop after the loops run
+	stopErr    error // under stopOnce
+
+	listenersMu sync.Mutex // see listeners.go
+	listeners   atomic.Pointer[[]*listener]
 }
 
 // New makes a broker that does not listen yet. Its loops run.
@@ -88,31 +90,6 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 func (b *Broker) home(key uint64) int {
 	return int(key & (1<<slotBits - 1) % uint64(len(b.loops)))
 }
-
-// Listen opens the listeners of the configuration. If one cannot be opened,
-// none stays open.
-func (b *Broker) Listen() error {
-	for i := range b.config.Load().Listeners {
-		li := newListener(b.config.Load(), &b.config.Load().Listeners[i])
-		l, err := b.reactor.Listen(li.options())
-		if err != nil {
-			b.closeListeners(context.Background())
-			return fmt.Errorf("cannot open listener.%s.%s: %w", li.config.Transport, li.config.Name, err)
-		}
-		b.listeners = append(b.listeners, l)
-	}
-	return nil
-}
-
-func (b *Broker) closeListeners(ctx context.Context) {
-	for _, l := range b.listeners {
-		l.Close(ctx)
-	}
-	b.listeners = nil
-}
-
-// Listeners are the open listeners.
-func (b *Broker) Listeners() []*reactor.Listener { return b.listeners }
 
 // Stop ends the broker in order: listeners, wills, clients (those of MQTT 5 are
 // told that the server shuts down), loops, store. A second call gives the

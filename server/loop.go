@@ -102,6 +102,7 @@ func (l *loop) clock() uint32 {
 type admission struct {
 	id       string
 	assigned bool
+	identity identity
 }
 
 // Home checks a CONNECT as far as no state is needed and names the loop that
@@ -115,13 +116,15 @@ func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
 		l.metrics.IncVersion(metrics.ConnackRefused, v5)
 		return 0, refusal(&l.connect, err), err
 	}
+	who := li.identityOf(c)
+	who.impose(&l.connect)
 	rules := li.rules(l.broker)
 	id, assigned, code := session.Admit(&l.connect, &rules)
 	if code != codec.Success {
 		l.metrics.IncVersion(metrics.ConnackRefused, v5)
 		return 0, session.Refuse(&l.connect, code), &refusedError{id: string(l.connect.ClientID), code: code}
 	}
-	c.SetUser(&admission{id, assigned})
+	c.SetUser(&admission{id, assigned, who})
 	return l.broker.home(queue.KeyOf(li.mountpoint, id)), nil, nil
 }
 
@@ -208,6 +211,7 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 		c.Close(err) // cannot be: Home has decoded the same bytes
 		return false
 	}
+	a.identity.impose(&l.connect)
 	mountpoint := listenerOf(c).mountpoint
 	key := queue.KeyOf(mountpoint, a.id)
 	cl := l.clients.find(key, mountpoint, a.id)

@@ -349,7 +349,7 @@ func TestDescribe(t *testing.T) {
 			t.Errorf("%s\nlacks %q", text, want)
 		}
 	}
-	if text, ok := Describe("listener.ssl.x.cafile"); !ok || !strings.Contains(text, "not available yet") {
+	if text, ok := Describe("listener.https.x.cafile"); !ok || !strings.Contains(text, "not available yet") {
 		t.Error(text, ok)
 	}
 	if _, ok := Describe("nosuch"); ok {
