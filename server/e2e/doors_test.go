@@ -192,7 +192,9 @@ func TestOpenSSL(t *testing.T) {
 			t.Errorf("%s: %v\n%s", way, err, out)
 		}
 	}
-	t.Run("renegotiation", func(t *testing.T) { d.openssl(t, openssl, append(at, "-tls1_2"), "R\n", "unexpected handshake message") })
+	t.Run("renegotiation", func(t *testing.T) {
+		d.openssl(t, openssl, append(at, "-tls1_2"), "R\n", "unexpected handshake message")
+	})
 	t.Run("new keys", func(t *testing.T) {
 		d.openssl(t, openssl, append(at, "-tls1_3"), "K\n", "KEYUPDATE")
 	})
