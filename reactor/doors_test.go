@@ -492,3 +492,23 @@ func TestFramesDoNotKeepAlive(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkDoors echoes packets of 100 bytes, one at a time.
+func BenchmarkDoors(b *testing.B) {
+	for _, d := range []door{{}, {framed: true}, {tls: tls.VersionTLS12}, {tls: tls.VersionTLS13}, {tls: tls.VersionTLS13, framed: true}} {
+		b.Run("through"+d.String(), func(b *testing.B) {
+			w := d.open(b, 1, hooks{}, nil)
+			c := d.enter(w)
+			c.send(hello(0))
+			c.expectLen(len(hello(0)))
+			packet := pattern(100)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := c.Write(packet); err != nil {
+					b.Fatal(err)
+				}
+				c.expectLen(len(packet))
+			}
+		})
+	}
+}

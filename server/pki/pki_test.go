@@ -46,7 +46,7 @@ func (w *world) open() *Source {
 }
 
 // shake runs a handshake and gives what each side thinks of it.
-func (w *world) shake(s *Source, leaf *tlstest.Leaf, change func(*tls.Config)) (server, client error, state tls.ConnectionState) {
+func (w *world) shake(s *Source, leaf *tlstest.Leaf, change func(*tls.Config)) (state tls.ConnectionState, server, client error) {
 	w.Helper()
 	a, b := w.pair()
 	defer a.Close()
@@ -74,7 +74,8 @@ func (w *world) shake(s *Source, leaf *tlstest.Leaf, change func(*tls.Config)) (
 		_, _ = c.Write([]byte{0})
 	}
 	a.Close()
-	return server, <-done, state
+	client = <-done // state is written before
+	return state, server, client
 }
 
 // pair are the two ends of a connection.
@@ -123,7 +124,7 @@ func TestClients(t *testing.T) {
 				"for servers only": {w.ca.Issue("x", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }),
 					"incompatible key usage"},
 			} {
-				server, client, state := w.shake(s, x.leaf, nil)
+				state, server, client := w.shake(s, x.leaf, nil)
 				if (server == nil) != (x.why == "") || server != nil && !strings.Contains(server.Error(), x.why) || (client == nil) != (server == nil) {
 					t.Errorf("%s: %v; %v", name, server, client)
 				}
@@ -145,7 +146,7 @@ func TestResumptionAsksAgain(t *testing.T) {
 		cache := tls.NewLRUClientSessionCache(1)
 		use := func(c *tls.Config) { c.ClientSessionCache, c.MaxVersion = cache, version }
 		for i := range 2 {
-			server, client, state := w.shake(s, leaf, use)
+			state, server, client := w.shake(s, leaf, use)
 			if server != nil || client != nil || state.DidResume != (i == 1) {
 				t.Fatal(i, server, client, state.DidResume)
 			}
@@ -154,7 +155,7 @@ func TestResumptionAsksAgain(t *testing.T) {
 		if changed, err := s.Reload(); !changed || err != nil {
 			t.Fatal(changed, err)
 		}
-		if server, _, _ := w.shake(s, leaf, use); !errors.Is(server, errRevoked) {
+		if _, server, _ := w.shake(s, leaf, use); !errors.Is(server, errRevoked) {
 			t.Errorf("%x: %v", version, server)
 		}
 	}
@@ -168,7 +169,7 @@ func TestProtocols(t *testing.T) {
 		offer []string
 		want  string
 	}{{nil, ""}, {[]string{"mqtt"}, "mqtt"}, {[]string{"h2", "mqtt"}, "mqtt"}, {[]string{"x-other"}, ""}} {
-		server, client, state := w.shake(s, nil, func(c *tls.Config) { c.NextProtos = x.offer })
+		state, server, client := w.shake(s, nil, func(c *tls.Config) { c.NextProtos = x.offer })
 		if server != nil || client != nil || state.NegotiatedProtocol != x.want {
 			t.Errorf("%q: %q %v %v", x.offer, state.NegotiatedProtocol, server, client)
 		}
@@ -181,16 +182,16 @@ func TestVersionsAndCiphers(t *testing.T) {
 	w.options.Ciphers = []uint16{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}
 	w.options.Curves = []tls.CurveID{tls.CurveP384}
 	s := w.open()
-	if _, client, state := w.shake(s, nil, nil); client != nil || state.CipherSuite != w.options.Ciphers[0] || state.Version != tls.VersionTLS12 || state.CurveID != tls.CurveP384 {
+	if state, _, client := w.shake(s, nil, nil); client != nil || state.CipherSuite != w.options.Ciphers[0] || state.Version != tls.VersionTLS12 || state.CurveID != tls.CurveP384 {
 		t.Error(client, state.CipherSuite, state.Version)
 	}
-	if server, _, _ := w.shake(s, nil, func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }); server == nil {
+	if _, server, _ := w.shake(s, nil, func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 }); server == nil {
 		t.Error("TLS 1.3 is granted")
 	}
-	if server, _, _ := w.shake(s, nil, func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.X25519} }); server == nil {
+	if _, server, _ := w.shake(s, nil, func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.X25519} }); server == nil {
 		t.Error("another curve is granted")
 	}
-	if _, client, _ := w.shake(s, nil, func(c *tls.Config) { c.ServerName = "elsewhere" }); client == nil {
+	if _, _, client := w.shake(s, nil, func(c *tls.Config) { c.ServerName = "elsewhere" }); client == nil {
 		t.Error("the client takes the certificate of another host")
 	}
 }
@@ -227,7 +228,7 @@ func TestReload(t *testing.T) {
 	w.options.RequireCertificate = false
 	s := w.open()
 	serving := func() string {
-		_, client, state := w.shake(s, nil, nil)
+		state, _, client := w.shake(s, nil, nil)
 		if client != nil {
 			t.Fatal(client)
 		}
@@ -280,7 +281,7 @@ func TestRun(t *testing.T) {
 	if err := <-reports; err != nil {
 		t.Error(err)
 	}
-	if server, _, _ := w.shake(s, leaf, nil); !errors.Is(server, errRevoked) {
+	if _, server, _ := w.shake(s, leaf, nil); !errors.Is(server, errRevoked) {
 		t.Error(server)
 	}
 	next := w.ca.Issue("next", nil)
