@@ -34,11 +34,13 @@ var allowed = map[string][]string{
 	"server/systree":   {"server/config", "server/metrics"},
 	"server/graphite":  {"server/config", "server/metrics"},
 	"server/status":    {"server/http", "server/metrics"},
+	"server/pki":       {"server/config", "server/plugin/reload"},
 	// Plugins know nothing of the broker; it will call them.
 	"server/plugin/reload": {},
 	"server/plugin/passwd": {"server/plugin/reload", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"},
 	"server/plugin/acl":    {"server/plugin/reload"},
 	// of tests only
+	"reactor/tlstest":  {},
 	"server/mqttmodel": {"codec", "pgregory.net/rapid"},
 	"bench":            {"bench", "codec", "tuning", "*"},
 	"cmd":              {"server", "queue", "tuning", "*"},

@@ -80,6 +80,7 @@ func (l *Loop) admit(li *Listener, fd int, sa unix.Sockaddr) {
 	if li.options.NoDelay && li.options.Network != "unix" {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	}
+	c.wire = l.newWire(c)
 	l.receive(c)
 	c.watch(watchRead)
 }

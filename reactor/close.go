@@ -9,6 +9,10 @@ import (
 // packet is not lost in a reset. A connection that ends by the peer's wish
 // needs no such care.
 func (l *Loop) drained(c *Conn) {
+	if c.wire != nil && l.farewell(c) {
+		l.flush(c) // comes back here
+		return
+	}
 	if c.out == nil || c.out.cause == nil || c.flags&flagShut != 0 {
 		if c.flags&flagShut == 0 {
 			c.Close(nil)
@@ -85,6 +89,9 @@ func (l *Loop) finish(c *Conn) {
 	fd, listener := int(c.fd), c.listener
 	c.dropInput()
 	c.freeOutput()
+	if c.wire != nil {
+		c.dropWire()
+	}
 	c.user, c.listener, c.loop = nil, nil, nil
 	c.interest = 0 // the kernel forgets a closed descriptor by itself
 	c.flags, c.state = 0, stateFree

@@ -28,6 +28,7 @@ type Conn struct {
 	user       any
 	in         *bytebufferpool.ByteBuffer // bytes that Data did not take
 	out        *output                    // nil when nothing is to be sent
+	wire       *wire                      // nil when the socket carries MQTT as it is
 }
 
 type connState uint8
@@ -69,12 +70,14 @@ type Releaser = interface{ Release() }
 type output struct {
 	bufs     *buffers // where large buffers come from and go to
 	buf      *bytebufferpool.ByteBuffer
-	sent     int      // bytes of buf that are written
-	shared   []shared // payloads that go between the bytes of buf
-	holds    []hold   // places from which on it waits, in order
-	bytes    int      // in shared
-	progress uint32   // loop clock of the latest progress
-	deadline uint32   // in quarter seconds; end of draining
+	sent     int                        // bytes of buf that are written
+	shared   []shared                   // payloads that go between the bytes of buf
+	holds    []hold                     // places from which on it waits, in order
+	raw      *bytebufferpool.ByteBuffer // goes before buf, as it is; made by the transport
+	rawSent  int                        // bytes of raw that are written
+	bytes    int                        // in shared, and those of raw that are not written
+	progress uint32                     // loop clock of the latest progress
+	deadline uint32                     // in quarter seconds; end of draining
 	cause    error
 }
 
@@ -91,9 +94,10 @@ func (c *Conn) Loop() *Loop { return c.loop }
 // Listener is the listener that accepted the connection.
 func (c *Conn) Listener() *Listener { return c.listener }
 
-// Peer is the address of the other side; it is not valid for a unix socket.
+// Peer is the address of the client, as far as a proxy tells it; it is not
+// valid for a unix socket.
 func (c *Conn) Peer() netip.AddrPort {
-	if c.peerPort == 0 {
+	if c.peerPort == 0 && c.peer == [16]byte{} {
 		return netip.AddrPort{}
 	}
 	return netip.AddrPortFrom(netip.AddrFrom16(c.peer).Unmap(), c.peerPort)
@@ -263,6 +267,7 @@ var ErrStopped = errors.New("reactor stopped")
 var (
 	errSendTimeout  = errors.New("peer takes nothing")
 	errLobbyTimeout = errors.New("no CONNECT in time")
+	errShakeTimeout = errors.New("no TLS handshake in time")
 	errLobbyEvicted = errors.New("lobby is full and this connection waited longest")
 	errGarbage      = errors.New("first packet is no CONNECT")
 	errPanic        = errors.New("internal error")

@@ -70,9 +70,15 @@ func (l *Loop) flush(c *Conn) {
 // write hands the kernel as much as fits into one call.
 func (l *Loop) write(c *Conn, o *output) (n, want int, err error) {
 	l.stats.writes.inc()
+	if o.raw != nil {
+		return l.writeRaw(c, o)
+	}
 	end := o.ready()
 	if len(o.shared) == 0 {
 		b := o.buf.B[o.sent:end]
+		if c.wire != nil {
+			return l.seal(c, b)
+		}
 		n, err = unix.Write(int(c.fd), b)
 		return n, len(b), err
 	}
@@ -97,7 +103,11 @@ func (l *Loop) write(c *Conn, o *output) (n, want int, err error) {
 	for _, p := range pieces {
 		want += len(p)
 	}
-	n, err = gnetio.Writev(int(c.fd), pieces)
+	if c.wire != nil {
+		n, want, err = l.seal(c, pieces...)
+	} else {
+		n, err = gnetio.Writev(int(c.fd), pieces)
+	}
 	clear(pieces)
 	l.iov = pieces[:0]
 	return n, want, err
@@ -183,6 +193,9 @@ func (o *output) discard() {
 	if o.buf != nil {
 		o.bufs.put(o.buf)
 		o.buf = nil
+	}
+	if o.raw != nil {
+		o.dropRaw()
 	}
 	list := o.shared
 	o.sent, o.bytes, o.shared, o.holds = 0, 0, nil, nil

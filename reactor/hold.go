@@ -90,7 +90,7 @@ func (o *output) ready() int {
 
 // sendable tells whether there is something to send that need not wait.
 func (o *output) sendable() bool {
-	if len(o.holds) == 0 {
+	if len(o.holds) == 0 || o.raw != nil {
 		return o.pending() > 0
 	}
 	end := o.holds[0].at

@@ -2,7 +2,7 @@ package reactor
 
 import (
 	"context"
-	"errors"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
@@ -24,8 +24,17 @@ type ListenOptions struct {
 	Address        string // host:port, or a path
 	MaxConnections int    // 0 or less: no limit; others wait in the backlog
 	NoDelay        bool
-	SndBuf, RcvBuf int // bytes, as a program asks for them; 0 leaves them to the kernel, which adapts them
-	Tag            any // the broker's own
+	KeepAlive      bool // of TCP
+	SndBuf, RcvBuf int  // bytes, as a program asks for them; 0 leaves them to the kernel, which adapts them
+	Tag            any  // the broker's own
+
+	Proxy   bool // the header of the PROXY protocol comes first
+	ProxyCN bool // Identity has the common name that it tells of
+	// TLS gives the configuration for a new connection, nil for a listener
+	// without TLS. On a loop: it must not wait.
+	TLS              func() *tls.Config
+	HandshakeTimeout time.Duration // of TLS, from the accept on
+	WebSocket        *WebSocket    // nil for plain MQTT
 }
 
 // Listener accepts connections on an address. With several loops it has one
@@ -64,6 +73,9 @@ func (li *Listener) Active() int64 { return li.active.Load() }
 
 // Total is the number of connections accepted so far. Any goroutine.
 func (li *Listener) Total() uint64 { return li.total.Load() }
+
+// Suspended tells whether the listener was suspended. Any goroutine.
+func (li *Listener) Suspended() bool { return li.suspended.Load() }
 
 // Suspend stops accepting; connections stay. Any goroutine.
 func (li *Listener) Suspend() { li.suspended.Store(true); li.each((*acceptor).pause) }
@@ -204,11 +216,11 @@ func open(o *ListenOptions, address string, share bool) (int, error) {
 	} else {
 		fd, _, err = socket.TCPSocket(o.Network, address, true, options, nil)
 	}
-	if errors.Is(err, unix.EADDRINUSE) {
-		return -1, fmt.Errorf("cannot listen on %s: address already in use", address)
-	}
 	if err != nil {
 		return -1, fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	if o.KeepAlive && o.Network != "unix" { // connections inherit it
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	}
 	return fd, nil
 }
@@ -316,6 +328,3 @@ func (a *acceptor) resume() {
 	}
 	a.paused = false
 }
-
-// Suspended tells whether Suspend was called. Any goroutine.
-func (li *Listener) Suspended() bool { return li.suspended.Load() }

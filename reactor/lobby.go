@@ -38,9 +38,8 @@ func (l *Loop) receive(c *Conn) {
 			}
 		}
 	}
-	wait := uint32(l.reactor.cfg.ConnectTimeout()/quarterSecond) + 1
 	b.trim()
-	b.waiting = append(b.waiting, guest{connRef{c, c.Generation()}, l.quarter + wait})
+	b.waiting = append(b.waiting, guest{connRef{c, c.Generation()}, l.quarterAfter(l.reactor.cfg.ConnectTimeout())})
 	b.size++
 }
 
@@ -78,13 +77,30 @@ func (l *Loop) lobbyDeadlines() {
 		if !g.waits() {
 			continue
 		}
-		if g.deadline > l.quarter {
-			break
+		deadline, cause := g.deadline, errLobbyTimeout
+		if w := g.conn.wire; w != nil {
+			if deadline = w.deadline; w.step == stepTLS {
+				cause = errShakeTimeout
+			}
+		}
+		if l.quarter < deadline {
+			continue // with a transport, those behind may have less time
 		}
 		l.stats.lobbyTimeouts.inc()
-		g.conn.Close(errLobbyTimeout)
+		g.conn.Close(cause)
 	}
 	b.trim()
+}
+
+// CloseWaiting ends the connections of a listener that wait in the lobby. On
+// the loop.
+func (l *Loop) CloseWaiting(li *Listener) {
+	b := &l.lobby
+	for i := b.front; i < len(b.waiting); i++ {
+		if g := &b.waiting[i]; g.waits() && g.conn.listener == li {
+			g.conn.Close(nil)
+		}
+	}
 }
 
 // enter looks at what a connection in the lobby has sent so far. With its first
@@ -96,7 +112,7 @@ func (l *Loop) enter(c *Conn, data []byte) {
 			limit = min(limit, k)
 		}
 	}
-	f, n, _, err := codec.Cut(data, limit)
+	f, n, _, err := codec.Cut(c.stream(data), limit)
 	if err == nil && codec.Type(data[0]>>4) != codec.CONNECT {
 		err = errGarbage
 	}
@@ -107,6 +123,9 @@ func (l *Loop) enter(c *Conn, data []byte) {
 	}
 	if n == 0 {
 		l.keep(c, data)
+		if c.wire != nil {
+			l.checkEnd(c)
+		}
 		return
 	}
 	home, reply, err := l.handler.Home(c, f)
@@ -118,6 +137,9 @@ func (l *Loop) enter(c *Conn, data []byte) {
 		out.B = append(out.B, reply...)
 		c.CloseAfterFlush(err, refuseDrain)
 		return
+	}
+	if c.wire != nil {
+		c.settleIn()
 	}
 	to := l.reactor.loops[home]
 	if to == l {

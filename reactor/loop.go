@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/valyala/bytebufferpool"
 	"golang.org/x/sys/unix"
+
+	"vernemq/reactor/ws"
 )
 
 const (
@@ -43,6 +46,7 @@ type Loop struct {
 	waking  sync.Mutex  // held while the poller is woken or closed
 	control *Inbox[func()]
 	arrived *Inbox[*Conn]
+	shaken  *Inbox[*handshake] // TLS handshakes with something to say
 
 	inboxMu sync.Mutex                // guards changes of inboxes
 	inboxes atomic.Pointer[[]drainer] // a new list with each change
@@ -52,6 +56,12 @@ type Loop struct {
 	wall    time.Time     // of this turn, zero until somebody asks
 
 	read      []byte
+	raw       []byte       // TLS records are read into it; nil until the first
+	feed      []byte       // rest of the records that are being decrypted
+	tlsInput  bytes.Buffer // lent to the tls.Conn that reads
+	plain     []byte       // scratch: what is being sealed
+	reply     []byte       // scratch: answers of the WebSocket layer
+	request   ws.Request   // scratch
 	bufs      buffers
 	iov       [][]byte
 	dirty     []*Conn
@@ -91,6 +101,7 @@ func newLoop(r *Reactor, index int) (*Loop, error) {
 			l.guard(nil, f)
 		}
 	})
+	l.shaken = NewInbox(l, l.shakenOn)
 	l.arrived = NewInbox(l, func(cs []*Conn) {
 		for _, c := range cs {
 			l.guard(c, func() { l.welcome(c) })
@@ -375,7 +386,13 @@ func (l *Loop) readOnce(c *Conn) bool {
 		c.dropInput()
 	}
 	into, have := l.readSpace(c)
-	n, err := unix.Read(int(c.fd), into[have:])
+	var n int
+	var err error
+	if c.wire == nil || c.state == stateDraining {
+		n, err = unix.Read(int(c.fd), into[have:])
+	} else {
+		n, err = c.wire.read(l, c, into[have:])
+	}
 	l.stats.reads.inc()
 	switch {
 	case n > 0:
@@ -394,11 +411,17 @@ func (l *Loop) readOnce(c *Conn) bool {
 		return false
 	}
 	l.stats.bytesIn.add(n)
-	c.lastSeen = l.now.Load()
 	if c.state == stateDraining {
 		return have+n == len(into)
 	}
-	l.guard(c, func() { l.handOver(c, into[:have+n]) })
+	l.guard(c, func() {
+		if c.wire != nil {
+			l.unwrap(c, into[:have+n], have)
+			return
+		}
+		c.lastSeen = l.now.Load()
+		l.handOver(c, into[:have+n])
+	})
 	return have+n == len(into) && c.owner.Load() == int32(l.index)+1
 }
 
@@ -433,7 +456,10 @@ func (l *Loop) handOver(c *Conn, data []byte) {
 		l.enter(c, data)
 		return
 	}
-	l.keep(c, data[l.offer(c, data):])
+	l.keep(c, data[l.offer(c, c.stream(data)):])
+	if c.wire != nil {
+		l.checkEnd(c)
+	}
 }
 
 // offer gives bytes to the handler and returns how many it has taken.
@@ -475,8 +501,13 @@ func (l *Loop) resumeReads() {
 			continue
 		}
 		c.flags &^= flagResume
-		if c.state == stateOpen && c.flags&flagPaused == 0 && c.in != nil {
+		if c.state != stateOpen || c.flags&flagPaused != 0 {
+			continue
+		}
+		if c.in != nil {
 			l.guard(c, func() { l.handOver(c, c.in.B) })
+		} else if c.wire != nil {
+			l.checkEnd(c)
 		}
 	}
 }
@@ -485,7 +516,8 @@ func (l *Loop) resumeReads() {
 func (l *Loop) welcome(c *Conn) {
 	c.loop = l
 	l.conns++
-	if c.out != nil { // Home has appended to it
+	if c.out != nil { // Home has appended to it, or the transport
+		c.out.bufs = &l.bufs
 		l.markDirty(c)
 	}
 	l.open(c, c.in.B)

@@ -8,8 +8,8 @@
 // then names its home loop.
 //
 // Of gnet the package uses the poller and the socket options. Other transports
-// (TLS, WebSocket, the PROXY header) attach to the listener: they turn the
-// bytes of a socket into those that the lobby and Handler.Data see.
+// (TLS, WebSocket, the PROXY header) belong to the listener: they turn the
+// bytes of a socket into those that the lobby and Handler.Data see (wire).
 package reactor
 
 import (
@@ -101,6 +101,9 @@ type Reactor struct {
 	table connTable
 	start time.Time
 	lobby int // connections in the lobby of one loop
+	// shaking has a place for each TLS handshake that may compute. Half of the
+	// processors are left for messages.
+	shaking chan struct{}
 
 	mu        sync.Mutex // guards listeners and closed
 	listeners []*Listener
@@ -148,7 +151,8 @@ func New(cfg Config) (*Reactor, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	r := &Reactor{cfg: cfg, start: time.Now(), lobby: max(1, cfg.LobbySize/cfg.Loops)}
+	r := &Reactor{cfg: cfg, start: time.Now(), lobby: max(1, cfg.LobbySize/cfg.Loops),
+		shaking: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
 	for i := range cfg.Loops {
 		l, err := newLoop(r, i)
 		if err != nil {

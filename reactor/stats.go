@@ -17,6 +17,7 @@ type stats struct {
 	accepted, closed, acceptErrors            counter
 	bytesIn, bytesOut, reads, writes          counter
 	lobbyTimeouts, lobbyEvicted, lobbyGarbage counter
+	handshakes, handshakeErrors               counter
 	sendTimeouts, panics                      counter
 	transportErrors, full, listenerFull       counter
 	lobby                                     counter // a level
@@ -34,6 +35,7 @@ type Stats struct {
 	Accepted, Closed, AcceptErrors            uint64
 	BytesIn, BytesOut, Reads, Writes          uint64
 	LobbyTimeouts, LobbyEvicted, LobbyGarbage uint64
+	Handshakes, HandshakeErrors               uint64 // of TLS; errors are among them
 	SendTimeouts, Panics                      uint64
 	TransportErrors                           uint64 // ends by an error other than a reset
 	Full                                      uint64 // times that a connection became Full
@@ -51,6 +53,7 @@ func (r *Reactor) Stats() (s Stats) {
 			{&s.Accepted, &l.stats.accepted}, {&s.Closed, &l.stats.closed}, {&s.AcceptErrors, &l.stats.acceptErrors},
 			{&s.BytesIn, &l.stats.bytesIn}, {&s.BytesOut, &l.stats.bytesOut}, {&s.Reads, &l.stats.reads}, {&s.Writes, &l.stats.writes},
 			{&s.LobbyTimeouts, &l.stats.lobbyTimeouts}, {&s.LobbyEvicted, &l.stats.lobbyEvicted}, {&s.LobbyGarbage, &l.stats.lobbyGarbage},
+			{&s.Handshakes, &l.stats.handshakes}, {&s.HandshakeErrors, &l.stats.handshakeErrors},
 			{&s.SendTimeouts, &l.stats.sendTimeouts}, {&s.Panics, &l.stats.panics},
 			{&s.TransportErrors, &l.stats.transportErrors}, {&s.Full, &l.stats.full}, {&s.ListenerFull, &l.stats.listenerFull}, {&s.Lobby, &l.stats.lobby},
 		} {

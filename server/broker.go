@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,9 +44,11 @@ type Broker struct {
 	stopping   chan struct{}                // closed when Stop begins
 	background sync.WaitGroup               // goroutines beside the loops
 	stopOnce   sync.Once
-	stopErr    error                               // under stopOnce
-	listeners  atomic.Pointer[[]*reactor.Listener] // the open ones; replaced as a whole
+	stopErr    error // under stopOnce
 	observed
+
+	listenersMu sync.Mutex // see listeners.go
+	listeners   atomic.Pointer[[]*listener]
 }
 
 // New makes a broker with what the store has. It does not listen yet; its loops
@@ -104,37 +105,6 @@ func (b *Broker) Config() *config.Config { return b.config.Load() }
 // home is the loop of a client.
 func (b *Broker) home(key uint64) int {
 	return int(key & (1<<slotBits - 1) % uint64(len(b.loops)))
-}
-
-// Listen opens the listeners of the configuration. If one cannot be opened,
-// none stays open.
-func (b *Broker) Listen() error {
-	for i := range b.config.Load().Listeners {
-		li := newListener(b.config.Load(), &b.config.Load().Listeners[i])
-		l, err := b.reactor.Listen(li.options())
-		if err != nil {
-			b.closeListeners(context.Background())
-			return fmt.Errorf("cannot open listener.%s.%s: %w", li.config.Transport, li.config.Name, err)
-		}
-		open := append(slices.Clone(b.Listeners()), l)
-		b.listeners.Store(&open)
-	}
-	return nil
-}
-
-func (b *Broker) closeListeners(ctx context.Context) {
-	for _, l := range b.Listeners() {
-		l.Close(ctx)
-	}
-	b.listeners.Store(nil)
-}
-
-// Listeners are the open listeners. Any goroutine.
-func (b *Broker) Listeners() []*reactor.Listener {
-	if open := b.listeners.Load(); open != nil {
-		return *open
-	}
-	return nil
 }
 
 // Stop ends the broker in order: listeners, wills, clients (those of MQTT 5 are

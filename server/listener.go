@@ -1,12 +1,16 @@
 package server
 
 import (
+	"context"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"time"
 
 	"vernemq/reactor"
+	"vernemq/reactor/ws"
 	"vernemq/server/config"
+	"vernemq/server/pki"
 	"vernemq/server/session"
 	"vernemq/tuning"
 )
@@ -16,21 +20,38 @@ type listener struct {
 	config     *config.Listener
 	mountpoint string
 	limits     *session.Limits
+
+	reactor  *reactor.Listener
+	pki      *pki.Source // nil without TLS
+	watching sync.WaitGroup
+	unwatch  context.CancelFunc // ends the goroutine that looks at the files of pki
 }
 
 func newListener(c *config.Config, li *config.Listener) *listener {
-	return &listener{li, li.Mountpoint, limitsOf(c, li)}
+	return &listener{config: li, mountpoint: li.Mountpoint, limits: limitsOf(c, li)}
 }
 
 func listenerOf(c *reactor.Conn) *listener { return c.Listener().Options().Tag.(*listener) }
 
-func (li *listener) options() reactor.ListenOptions {
+func (li *listener) options(maxFrame int) reactor.ListenOptions {
 	c := li.config
-	return reactor.ListenOptions{
+	o := reactor.ListenOptions{
 		Name: c.Name, Network: c.Network, Address: c.Address,
 		MaxConnections: c.MaxConnections, NoDelay: c.NoDelay,
-		SndBuf: c.BufferSizes[0], RcvBuf: c.BufferSizes[1], Tag: li,
+		SndBuf: c.BufferSizes[0], RcvBuf: c.BufferSizes[1], KeepAlive: c.KeepAlive, Tag: li,
+		Proxy: c.Proxy, ProxyCN: c.ProxyCN,
 	}
+	if c.TLS != nil {
+		o.TLS, o.HandshakeTimeout = li.pki.Config, c.TLS.HandshakeTimeout
+	}
+	if w := c.WebSocket; w != nil {
+		o.WebSocket = &reactor.WebSocket{
+			Rules:     ws.Rules{MaxLine: w.MaxLine, MaxValue: w.MaxValue, CNField: w.CNField},
+			MaxFrame:  maxFrame,
+			Forwarded: w.Forwarded, Trusted: w.Trusted, RequireCN: w.CNField != "",
+		}
+	}
+	return o
 }
 
 // readBuffer is the size of a loop's read buffer: the largest third number of

@@ -68,7 +68,15 @@ func (l *loop) logClosed(c *reactor.Conn, err error) {
 	case errors.As(err, &protocol) && protocol.Code == codec.KeepAliveTimeout:
 		text = "client stopped due to keepalive expired"
 	}
-	l.log.Log(context.Background(), level, text, "mountpoint", mountpoint, "client", id, "peer", c.Peer().String(), "cause", cause)
+	l.log.Log(context.Background(), level, text, "mountpoint", mountpoint, "client", id, "peer", peerOf(c), "cause", cause)
+}
+
+// peerOf names the other side of a connection.
+func peerOf(c *reactor.Conn) string {
+	if p := c.Peer(); p.IsValid() {
+		return p.String()
+	}
+	return "local"
 }
 
 // wasClient tells that a connection had become a client's.

@@ -111,6 +111,7 @@ type admission struct {
 	id       string
 	assigned bool
 	arrival  int64 // of the CONNECT, for metrics.Answered
+	identity identity
 }
 
 // Home checks a CONNECT as far as no state is needed and names the loop that
@@ -125,6 +126,8 @@ func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
 		l.countRefusal(v5, reply)
 		return 0, reply, err
 	}
+	who := li.identityOf(c)
+	who.impose(&l.connect)
 	rules := li.rules(l.broker)
 	id, assigned, code := session.Admit(&l.connect, &rules)
 	if code != codec.Success {
@@ -132,7 +135,7 @@ func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
 		l.countRefusal(v5, reply)
 		return 0, reply, &refusedError{id: string(l.connect.ClientID), code: code}
 	}
-	c.SetUser(&admission{id, assigned, l.metrics.Arrival()})
+	c.SetUser(&admission{id, assigned, l.metrics.Arrival(), who})
 	return l.broker.home(queue.KeyOf(li.mountpoint, id)), nil, nil
 }
 
@@ -257,6 +260,7 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 		c.Close(err) // cannot be: Home has decoded the same bytes
 		return false
 	}
+	a.identity.impose(&l.connect)
 	mountpoint := listenerOf(c).mountpoint
 	key := queue.KeyOf(mountpoint, a.id)
 	cl := l.clients.find(key, mountpoint, a.id)

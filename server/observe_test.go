@@ -61,7 +61,7 @@ func TestQueueIdentity(t *testing.T) {
 		looks = 20
 	}
 	for range looks {
-		b.everywhere(t.Context(), func(l *loop) { identity(t, l) })
+		b.everywhere(t.Context(), func(l *loop) { balanced(t, l) })
 		exported := values(b) // must hold for what is exported, too
 		if w := exported["queue_messages_waiting"]; w > 1<<40 {
 			t.Errorf("more messages have left queues than came to them")
@@ -78,8 +78,8 @@ func TestQueueIdentity(t *testing.T) {
 	}
 }
 
-// identity checks one loop. On the loop.
-func identity(t *testing.T, l *loop) {
+// balanced checks one loop. On the loop.
+func balanced(t *testing.T, l *loop) {
 	l.publishMetrics()
 	n := l.metrics.Level
 	waiting := 0

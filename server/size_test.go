@@ -15,7 +15,7 @@ func TestSizes(t *testing.T) {
 		name      string
 		size, max uintptr
 	}{
-		{"reactor.Conn", unsafe.Sizeof(reactor.Conn{}), 88},
+		{"reactor.Conn", unsafe.Sizeof(reactor.Conn{}), 96},
 		{"session.Session", unsafe.Sizeof(session.Session{}), 136},
 		{"client", unsafe.Sizeof(client{}), 184},
 		{"subscription", unsafe.Sizeof(subscription{}), 40},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 	web "vernemq/server/http"
 	"vernemq/server/logging"
 	"vernemq/server/metrics"
+	"vernemq/server/pki"
 	"vernemq/server/status"
 	"vernemq/server/systree"
 )
@@ -52,7 +54,7 @@ func startMonitor(b *server.Broker, logs *logging.Log, keys web.KeyCheck, more .
 	p := &graphite.Pusher{Registry: b.Metrics(), Settings: func() config.Graphite { return b.Config().Graphite }, Log: logs.Module("graphite")}
 	m.running.Go(func() { p.Run(ctx) })
 	for i := range cfg.HTTPListeners {
-		if err := m.listen(&cfg.HTTPListeners[i]); err != nil {
+		if err := m.listen(ctx, cfg, &cfg.HTTPListeners[i]); err != nil {
 			m.stop()
 			return nil, err
 		}
@@ -60,16 +62,39 @@ func startMonitor(b *server.Broker, logs *logging.Log, keys web.KeyCheck, more .
 	return m, nil
 }
 
-func (m *monitor) listen(li *config.HTTPListener) error {
-	var secure *tls.Config
-	if li.Transport == "https" {
-		var err error
-		if secure, err = web.LoadTLS(li); err != nil {
-			return err
-		}
+func (m *monitor) listen(ctx context.Context, cfg *config.Config, li *config.HTTPListener) error {
+	secure, err := m.secure(ctx, cfg, li)
+	if err != nil {
+		return fmt.Errorf("cannot open listener.%s.%s: %w", li.Transport, li.Name, err)
 	}
-	_, err := m.http.Listen(li, secure)
+	_, err = m.http.Listen(li, secure)
 	return err
+}
+
+// certificateInterval is the time between two looks at the files of an https
+// listener.
+const certificateInterval = 2 * time.Second
+
+// secure makes the TLS of an https listener, and makes it again when its files
+// change; nil for http.
+func (m *monitor) secure(ctx context.Context, cfg *config.Config, li *config.HTTPListener) (*tls.Config, error) {
+	if li.TLS == nil {
+		return nil, nil
+	}
+	src, err := pki.Open(li.TLS, "http/1.1")
+	if err != nil {
+		return nil, err
+	}
+	m.running.Go(func() {
+		src.Run(ctx, certificateInterval, cfg.CRLRefreshInterval, func(err error) {
+			if err != nil {
+				m.log.Error("cannot take new TLS files, the old ones stay in force", "listener", li.Name, "cause", err.Error())
+				return
+			}
+			m.log.Info("new TLS files are in force", "listener", li.Name)
+		})
+	})
+	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return src.Config(), nil }}, nil
 }
 
 func (m *monitor) stop() {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -143,16 +144,23 @@ func stopBroker(b *server.Broker) error {
 	return b.Stop(ctx)
 }
 
+// urls are how clients name listeners.
+var urls = map[string]string{"tcp": "mqtt://%s", "ssl": "mqtts://%s", "ws": "ws://%s/mqtt", "wss": "wss://%s/mqtt"}
+
 // hello tells a newcomer what listens and how to send a first message.
 func hello(c *cli.Context, b *server.Broker, m *monitor) {
 	w := c.App.Writer
 	fmt.Fprintln(w, "\nThe broker is running. It listens on:")
 	first := "127.0.0.1:1883"
-	for i, li := range b.Listeners() {
-		fmt.Fprintf(w, "  mqtt://%s  (MQTT 3.1, 3.1.1 and 5)\n", li.Addr())
-		if i == 0 {
-			first = li.Addr().String()
+	for _, li := range b.ShowListeners() {
+		address := li.Address
+		if li.Config.Network != "unix" {
+			address = net.JoinHostPort(li.Address, strconv.Itoa(li.Port))
 		}
+		if li.Type() == "mqtt" && li.Config.Network != "unix" {
+			first = address
+		}
+		fmt.Fprintf(w, "  "+urls[li.Config.Transport]+"  (MQTT 3.1, 3.1.1 and 5)\n", address)
 	}
 	for _, li := range m.http.Listeners() {
 		fmt.Fprintf(w, "  %s://%s/status  (status of the node)\n", li.Config.Transport, li.Addr)

@@ -37,7 +37,10 @@ var (
 	refuseVersion    = &Refusal{505, "HTTP version is not 1.1"}
 )
 
-var statusTexts = map[int]string{400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
+// RefuseUnknown is for callers that want to know who the client is.
+var RefuseUnknown = &Refusal{403, "no common name from a proxy that is believed"}
+
+var statusTexts = map[int]string{400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
 	414: "URI Too Long", 426: "Upgrade Required", 431: "Request Header Fields Too Large",
 	505: "HTTP Version Not Supported"}
 

@@ -60,6 +60,10 @@ func (l *Loaded) build() (errs Errors) {
 	if v := l.value("persistent_client_expiration"); v != "never" {
 		c.PersistentClientExpiration, _ = parseExpiry(v)
 	}
+	if v := l.value("max_ws_frame_size"); v != "infinity" {
+		c.MaxFrameSize = number(v)
+	}
+	c.CRLRefreshInterval = time.Duration(l.int("crl_refresh_interval")) * time.Millisecond
 	c.Listeners, errs = l.listeners()
 	var httpErrs Errors
 	c.HTTPListeners, httpErrs = l.httpListeners()
@@ -110,6 +114,7 @@ func (l *Loaded) loops() int {
 
 var (
 	sendTimeoutOption = regexp.MustCompile(`\{\s*send_timeout\s*,\s*(\d+)\s*\}`)
+	keepAliveOption   = regexp.MustCompile(`\{\s*keepalive\s*,\s*true\s*\}`)
 	noDelayOption     = regexp.MustCompile(`\{\s*nodelay\s*,\s*false\s*\}`)
 )
 
@@ -132,80 +137,6 @@ func (l *Loaded) noDelay() bool {
 	return !noDelayOption.MatchString(l.value("tcp_listen_options"))
 }
 
-// listeners resolves the options of each listener: its own, else those of its
-// transport, else those of all listeners.
-func (l *Loaded) listeners() (out []Listener, errs Errors) {
-	for _, name := range sortedSettings(l.settings) {
-		w := splitWords(name)
-		if len(w) != 3 || w[0] != "listener" || !available(w[1]) || optional[w[2]] {
-			continue
-		}
-		li, err := l.listener(w[1], w[2])
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		out = append(out, li)
-	}
-	for _, name := range sortedSettings(l.settings) {
-		w := splitWords(name)
-		if len(w) == 4 && w[0] == "listener" && available(w[1]) && !l.isSet(strings.Join(w[:3], ".")) {
-			l.Warnings = append(l.Warnings, l.settings[name].where()+": "+name+" has no effect: "+strings.Join(w[:3], ".")+" is not set")
-		}
-	}
-	return out, errs
-}
-
-// inherit gives an option of a listener. A value of -1 is that of the level
-// above.
-func (l *Loaded) inherit(transport, name, option string) string {
-	for _, level := range []string{"listener." + transport + "." + name + ".", "listener." + transport + ".", "listener."} {
-		if s, ok := l.settings[level+option]; ok && s.Value != "-1" {
-			return s.Value
-		}
-	}
-	for _, k := range []string{"listener." + transport + "." + option, "listener." + option} {
-		if v, ok := l.defaultOf(k); ok && v != "-1" {
-			return v
-		}
-	}
-	return ""
-}
-
-func (l *Loaded) listener(transport, name string) (Listener, error) {
-	key := "listener." + transport + "." + name
-	li := Listener{Transport: transport, Name: name, NoDelay: l.noDelay(), Mountpoint: l.inherit(transport, name, "mountpoint")}
-	address := l.value(key)
-	if rest, ok := strings.CutPrefix(address, "local:"); ok {
-		li.Network, li.Address = "unix", l.path(strings.TrimSuffix(rest, ":0"))
-		if len(li.Address) > 107 {
-			return li, l.check(key, "the path of a unix socket may have 107 bytes")
-		}
-	} else {
-		ap, err := parseAddress(address)
-		if err != nil {
-			return li, l.check(key, err.Error())
-		}
-		li.Network, li.Address = "tcp4", ap.String()
-		if !ap.Addr().Is4() {
-			li.Network = "tcp6"
-		}
-	}
-	if li.Mountpoint == "off" {
-		li.Mountpoint = ""
-	}
-	li.Mountpoint = strings.TrimSuffix(li.Mountpoint, "/")
-	if v := l.inherit(transport, name, "max_connections"); v != "infinity" {
-		li.MaxConnections = number(v)
-	}
-	li.Acceptors = number(l.inherit(transport, name, "nr_of_acceptors"))
-	for _, v := range list(l.inherit(transport, name, "allowed_protocol_versions")) {
-		li.AllowedVersions = append(li.AllowedVersions, byte(number(v)))
-	}
-	li.AllowAnonymous = l.on("allow_anonymous") || l.on(key+".allow_anonymous_override")
-	li.MaxConnectionLifetime = time.Duration(number(l.inherit(transport, name, "max_connection_lifetime"))) * time.Second
-	for i, v := range list(l.inherit(transport, name, "buffer_sizes")) {
-		li.BufferSizes[i] = number(v)
-	}
-	return li, nil
+func (l *Loaded) keepAlive() bool {
+	return keepAliveOption.MatchString(l.value("tcp_listen_options"))
 }

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Config is what a configuration comes to. It is immutable; a change at run
 // time makes a new one.
@@ -49,8 +52,10 @@ type Config struct {
 	LogDisconnects     bool
 	Log                Log
 
-	Listeners     []Listener
-	HTTPListeners []HTTPListener
+	Listeners          []Listener
+	HTTPListeners      []HTTPListener
+	CRLRefreshInterval time.Duration // 0 = never
+	MaxFrameSize       int           // of WebSocket, in bytes, 0 = no limit
 
 	PrometheusNamespace string
 	Systree             Systree
@@ -61,7 +66,7 @@ type Config struct {
 
 // Listener is a listener with the options that hold for it.
 type Listener struct {
-	Transport             string // tcp
+	Transport             string // tcp, ssl, ws or wss
 	Name                  string
 	Network               string // tcp4, tcp6 or unix
 	Address               string // host:port or path
@@ -73,4 +78,19 @@ type Listener struct {
 	MaxConnectionLifetime time.Duration
 	BufferSizes           [3]int // bytes: send, receive, the loop's read buffer; 0 = the kernel's
 	NoDelay               bool
+	KeepAlive             bool // of TCP
+
+	TLS       *TLS       // nil without TLS
+	WebSocket *WebSocket // nil without WebSocket
+	Proxy     bool       // the PROXY header comes first
+	ProxyCN   bool       // the common name that it tells is the user name
+}
+
+// WebSocket are the options of a listener that concern WebSocket.
+type WebSocket struct {
+	MaxLine   int // of a request, in bytes
+	MaxValue  int // of a header field, in bytes
+	Forwarded bool
+	Trusted   []netip.Addr // proxies that are believed
+	CNField   string       // header field whose value is the user name, "" for none
 }

@@ -15,9 +15,7 @@ type HTTPListener struct {
 	APIKey         map[string]bool // modules that ask for an API key
 	MaxRequestLine int             // bytes
 	MaxHeaderValue int             // bytes
-	// Of https.
-	CertFile, KeyFile, CAFile string
-	RequireCertificate        bool
+	TLS            *TLS            // of https
 }
 
 // httpListeners resolves the listeners that serve HTTP. One exists when its
@@ -68,13 +66,7 @@ func (l *Loaded) httpListener(transport, name string) (HTTPListener, error) {
 	li.MaxRequestLine = number(l.value(key + ".max_request_line_length"))
 	li.MaxHeaderValue = number(l.value(key + ".max_header_value_length"))
 	if transport == "https" {
-		l.tls(&li)
+		li.TLS, err = l.tls(transport, name)
 	}
-	return li, nil
-}
-
-func (l *Loaded) tls(li *HTTPListener) {
-	own := func(option string) string { return l.inherit("https", li.Name, option) }
-	li.CertFile, li.KeyFile, li.CAFile = l.path(own("certfile")), l.path(own("keyfile")), l.path(own("cafile"))
-	li.RequireCertificate = own("require_certificate") == "on"
+	return li, err
 }

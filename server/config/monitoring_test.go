@@ -23,7 +23,7 @@ func TestHTTPListeners(t *testing.T) {
 	}
 	var got []seen
 	for _, h := range l.Config.HTTPListeners {
-		got = append(got, seen{h.Transport, h.Name, h.Address, h.MaxConnections, len(h.Modules), h.APIKey["vmq_metrics_http"], h.APIKey["vmq_http_mgmt_api"], h.CertFile != ""})
+		got = append(got, seen{h.Transport, h.Name, h.Address, h.MaxConnections, len(h.Modules), h.APIKey["vmq_metrics_http"], h.APIKey["vmq_http_mgmt_api"], h.TLS != nil && h.TLS.CertFile != ""})
 	}
 	want := []seen{
 		{"http", "default", "127.0.0.1:8888", 0, 5, true, true, false},

@@ -32,37 +32,37 @@ var listenerOptions = []listenerOption{
 	{"forward_connection_opts", flagType, mqttListeners, mqttListeners, none, "off", none, later, "Tells authentication plugins about the listener and the client's certificate."},
 	{"buffer_sizes", bufferSizes, "tcp ssl", "tcp ssl vmq", none, none, none, 0, "Sizes in bytes of the kernel's send and receive buffer of a connection and of the broker's own read buffer. 0 leaves one to the kernel, which adapts it to the traffic. The read buffer belongs to a loop, not to a connection: the largest number of all listeners counts, from 128 KiB to 1 MiB; without one it is twice the first size in tcp_rmem."},
 	{"active_n", between(1, 32767), "tcp ssl", "tcp ssl", none, none, none, ignored, "Reads of a socket per turn in VerneMQ."},
-	{"proxy_protocol", flagType, "tcp ws http", "tcp ws http", none, "off", none, later, "Expects the PROXY header before anything else."},
-	{"proxy_protocol_use_cn_as_username", flagType, "tcp ws http", "tcp ws http", none, "on", none, later, "Takes the user name from the certificate that the PROXY header tells of."},
-	{"proxy_xff_support", flagType, "ws", "ws", none, "off", none, later, "Takes the client's address from X-Forwarded-For."},
-	{"proxy_xff_trusted_intermediate", stringType, "ws", "ws", none, "", none, later, "Proxies whose X-Forwarded-For is believed, with ; between them."},
-	{"proxy_xff_use_cn_as_username", flagType, "", "ws", none, none, "off", later, "Takes the user name from a header."},
-	{"proxy_xff_cn_header", stringType, "", "ws", none, none, "x-ssl-client-cn", later, "The header that holds the user name."},
+	{"proxy_protocol", flagType, "tcp ws http", "tcp ws http", none, "off", none, 0, "Expects the PROXY header, version 1 or 2, before anything else. Connections without it are closed."},
+	{"proxy_protocol_use_cn_as_username", flagType, "tcp ws http", "tcp ws http", none, "on", none, 0, "Takes the user name from the client certificate that a PROXY header of version 2 tells of, if the proxy has verified it."},
+	{"proxy_xff_support", flagType, "ws", "ws", none, "off", none, 0, "Takes the client's address from X-Forwarded-For (its first entry) when the connection comes from a trusted proxy."},
+	{"proxy_xff_trusted_intermediate", addresses, "ws", "ws", none, "", none, 0, "Addresses of the proxies whose header fields are believed, with ; between them."},
+	{"proxy_xff_use_cn_as_username", flagType, "", "ws", none, none, "off", 0, "Takes the user name from the field proxy_xff_cn_header. Requests without it, or from a proxy that is not trusted, are refused. Needs proxy_xff_support."},
+	{"proxy_xff_cn_header", stringType, "", "ws", none, none, "x-ssl-client-cn", 0, "The header field with the common name of the client's certificate."},
 	{"high_watermark", integer, "", "vmq", none, none, "8192", later, "Flow control between nodes."},
-	{"low_watermark", integer, "", "vmq", none, none, "4096", 0, "Flow control between nodes."},
+	{"low_watermark", integer, "", "vmq", none, none, "4096", later, "Flow control between nodes."},
 	{"high_msgq_watermark", integer, "", "vmq", none, none, "8192", later, "Flow control between nodes."},
-	{"low_msgq_watermark", integer, "", "vmq", none, none, "4096", 0, "Flow control between nodes."},
-	{"cafile", fileType, tlsListeners, tlsListeners, none, "", none, later, "Certificates that are trusted, PEM."},
-	{"certfile", fileType, tlsListeners, tlsListeners, none, "", none, later, "The server's certificate and its chain, PEM."},
-	{"keyfile", fileType, tlsListeners, tlsListeners, none, "", none, later, "The server's private key, PEM."},
-	{"keypasswd", stringType, tlsListeners, tlsListeners, none, "", none, later, "Password of the private key."},
-	{"crlfile", fileType, tlsListeners, tlsListeners, none, "", none, later, "Certificates that were revoked."},
-	{"depth", integer, tlsListeners, tlsListeners, none, "1", none, later, "Longest chain of a client's certificate."},
-	{"ciphers", stringType, tlsListeners, tlsListeners, none, "", none, later, "Cipher suites, with : between them."},
-	{"eccs", wordList, tlsListeners, tlsListeners, none, "", "", later, "Elliptic curves."},
-	{"require_certificate", flagType, tlsListeners, tlsListeners, none, "off", none, later, "Refuses clients without a certificate."},
-	{"tls_version", stringType, tlsListeners, tlsListeners, none, "tlsv1.2", none, later, "TLS versions: tlsv1.2, tlsv1.3."},
-	{"tls_handshake_timeout", intInfinity, tlsListeners, tlsListeners, none, "-1", none, later, "Milliseconds that a TLS handshake may take."},
-	{"use_identity_as_username", flagType, "ssl wss", "ssl wss", none, "off", none, later, "Takes the user name from the client's certificate."},
-	{"psk_support", flagType, "ssl", "ssl", none, "off", none, later, "TLS with pre-shared keys."},
-	{"psk_identity_hint", stringType, "ssl", "ssl", none, "VMQ_PSK", none, later, "Hint sent to clients that use pre-shared keys."},
-	{"pskfile", fileType, "ssl", "", none, "ETC/vmq.psk", none, later, "File of pre-shared keys."},
-	{"pskfile_separator", stringType, "ssl", "", none, ":", none, later, "What separates identity and key in that file."},
+	{"low_msgq_watermark", integer, "", "vmq", none, none, "4096", later, "Flow control between nodes."},
+	{"cafile", fileType, tlsListeners, tlsListeners, none, "", none, 0, "Authorities that clients' certificates are held to, PEM. Read again when it changes, as the other files."},
+	{"certfile", fileType, tlsListeners, tlsListeners, none, "", none, 0, "The server's certificate, followed by those between it and the root, PEM."},
+	{"keyfile", fileType, tlsListeners, tlsListeners, none, "", none, 0, "The server's private key, PEM. Without it the key is in certfile."},
+	{"keypasswd", stringType, tlsListeners, tlsListeners, none, "", none, 0, "Password of the private key: PKCS #8 with PBES2 (AES or triple DES in CBC mode), or the older kind with DEK-Info."},
+	{"crlfile", fileType, tlsListeners, tlsListeners, none, "", none, 0, "Lists of revoked certificates, PEM. A client whose own certificate is on the list of its issuer is refused."},
+	{"depth", atLeast(0), tlsListeners, tlsListeners, none, "1", none, 0, "Most authorities that may stand between a client's certificate and the root."},
+	{"ciphers", stringType, tlsListeners, tlsListeners, none, "", none, 0, "Cipher suites of TLS 1.2 in OpenSSL's names, with : between them. Empty leaves the choice to Go. Names that are not available are left out with a warning."},
+	{"eccs", wordList, tlsListeners, tlsListeners, none, "", "", 0, "Elliptic curves for the key exchange. Empty leaves the choice to Go."},
+	{"require_certificate", flagType, tlsListeners, tlsListeners, none, "off", none, 0, "Refuses clients without a certificate of one of the authorities in cafile."},
+	{"tls_version", stringType, tlsListeners, tlsListeners, none, "tlsv1.2", none, 0, "Versions that are offered, of tlsv1, tlsv1.1, tlsv1.2, tlsv1.3, without a gap."},
+	{"tls_handshake_timeout", millisecondsInf, tlsListeners, tlsListeners, none, "-1", none, 0, "Milliseconds from the accept in which the TLS handshake must be over. -1 stands for 5000."},
+	{"use_identity_as_username", flagType, "ssl wss", "ssl wss", none, "off", none, 0, "Takes the user name from the common name of the client's certificate. Clients without a certificate keep their own, unless require_certificate is on."},
+	{"psk_support", flagType, "ssl", "ssl", none, "off", none, 0, "TLS with pre-shared keys. It is not available: on is refused."},
+	{"psk_identity_hint", stringType, "ssl", "ssl", none, "VMQ_PSK", none, ignored, "Hint sent to clients that use pre-shared keys."},
+	{"pskfile", fileType, "ssl", "", none, "ETC/vmq.psk", none, ignored, "File of pre-shared keys."},
+	{"pskfile_separator", stringType, "ssl", "", none, ":", none, ignored, "What separates identity and key in that file."},
 	{"config_mod", atomType, "", "http https", none, none, "vmq_http_config", ignored, "Internal to VerneMQ."},
 	{"config_fun", atomType, "", "http https", none, none, "config", ignored, "Internal to VerneMQ."},
 	{"http_modules", wordList, "", "http https", none, none, "[]", 0, "What this listener serves; [] is the value of http_modules."},
-	{"max_request_line_length", integer, "", "http https ws wss", none, none, "8000", 0, "Longest request line, in bytes."},
-	{"max_header_value_length", integer, "", "http https ws wss", none, none, "4096", 0, "Longest header value, in bytes."},
+	{"max_request_line_length", atLeast(1), "", "http https ws wss", none, none, "8000", 0, "Longest request line, in bytes."},
+	{"max_header_value_length", atLeast(1), "", "http https ws wss", none, none, "4096", 0, "Longest header value, in bytes."},
 }
 
 // transports are the kinds of listeners with the default of their address.
@@ -82,7 +82,7 @@ var transports = []struct {
 }
 
 // availableTransports can be used in this version.
-const availableTransports = "tcp"
+const availableTransports = "tcp ssl ws wss"
 
 func available(transport string) bool {
 	for _, t := range strings.Fields(availableTransports) {
@@ -115,7 +115,7 @@ func listenerKeys() (keys []key) {
 			keys = append(keys, key{"listener." + t + ".$name." + o.name, o.typ, o.defNamed, o.mark(t), o.doc})
 		}
 	}
-	return append(keys, key{"crl_refresh_interval", atLeast(0), "60000", later, "Milliseconds between looks at the files of revoked certificates. 0 never."})
+	return append(keys, key{"crl_refresh_interval", atLeast(0), "60000", 0, "Milliseconds between looks at the files of revoked certificates. 0 never."})
 }
 
 // mark tells what is special about an option of a transport.

@@ -41,7 +41,11 @@ var (
 	dirType      = datatype{"directory", accept}
 	nodeName     = datatype{"NAME@HOST", checkNodeName}
 	bufferSizes  = datatype{"three integers", checkBufferSizes}
-	versions     = datatype{"list of 3, 4, 5, 131, 132", checkVersions}
+	addresses    = datatype{"list of addresses with ; between them", checkAddresses}
+	frameSize    = datatype{"bytes, at least 1, or infinity", orWord("infinity", atLeast(1).check)}
+	// -1 stands for the default
+	millisecondsInf = datatype{"milliseconds or infinity", orWord("infinity", orWord("-1", atLeast(1).check))}
+	versions        = datatype{"list of 3, 4, 5, 131, 132", checkVersions}
 )
 
 var rotationPattern = regexp.MustCompile(`^(\$(W[0-6])?D([01]?[0-9]|2[0-3])|\$M([1-9]|[12][0-9]|3[01])D([01]?[0-9]|2[0-3]))?$`)
@@ -334,6 +338,26 @@ func parseAddress(v string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("%q is not a port from 0 to 65535", v[i+1:])
 	}
 	return netip.AddrPortFrom(addr, uint16(port)), nil
+}
+
+func checkAddresses(v string) string {
+	_, why := parseAddresses(v)
+	return why
+}
+
+// parseAddresses reads addresses with ; between them.
+func parseAddresses(v string) (all []netip.Addr, why string) {
+	for _, s := range strings.Split(v, ";") {
+		if s = strings.TrimSpace(s); s == "" {
+			continue
+		}
+		a, err := netip.ParseAddr(s)
+		if err != nil {
+			return nil, fmt.Sprintf("%q is not a numeric IPv4 or IPv6 address", s)
+		}
+		all = append(all, a.Unmap())
+	}
+	return all, ""
 }
 
 func checkAddressUnix(v string) string {
