@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -252,11 +253,17 @@ func (b *broker) cpu(t testing.TB) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100
 }
 
+var ports sync.Map // that were given
+
 // freePort returns a port nobody listens on, below the range the kernel gives
-// to outgoing connections, so that none of the many test clients takes it.
+// to outgoing connections, so that none of the many test clients takes it. No
+// port is given twice: its broker may just be starting again.
 func freePort() int {
 	for {
 		port := 10000 + rand.IntN(20000)
+		if _, given := ports.LoadOrStore(port, true); given {
+			continue
+		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			l.Close()
