@@ -10,7 +10,7 @@ import (
 )
 
 // fakeStore keeps records in memory. It answers reads at the end of a command,
-// or when it is told to.
+// or when it is told to, with what there was when they were asked for.
 type fakeStore struct {
 	last    uint64
 	writes  uint64
@@ -148,8 +148,8 @@ func (c *fakeClient) Hold() {
 }
 
 func (c *fakeClient) Read(r Reading) {
-	w, name := c.world, c.session.client()
-	w.store.reads = append(w.store.reads, func() { c.session.Read(r, w.store.page(name, r), nil) })
+	list := c.world.store.page(c.session.client(), r) // what is acknowledged meanwhile is in it
+	c.world.store.reads = append(c.world.store.reads, func() { c.session.Read(r, list, nil) })
 }
 
 func (c *fakeClient) Bequeath(limit uint64) {
