@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,9 +25,10 @@ type broker struct {
 	settings []string // key=value in our configuration's words
 	wrap     []string // command in front of the broker's, for example prlimit
 
-	cmd    *exec.Cmd
-	exited chan struct{} // closed once the process has ended
-	result error         // of Wait, valid after exited
+	written int // bytes of the log when the process was started
+	cmd     *exec.Cmd
+	exited  chan struct{} // closed once the process has ended
+	result  error         // of Wait, valid after exited
 }
 
 // startBroker starts a broker that ends with the test.
@@ -86,6 +88,7 @@ func (b *broker) launch() error {
 		return err
 	}
 	defer log.Close()
+	b.written = len(b.log())
 	args = append(append([]string(nil), b.wrap...), args...)
 	b.cmd = exec.Command(args[0], args[1:]...)
 	b.cmd.Dir = b.base
@@ -109,7 +112,11 @@ func (b *broker) awaitListener() error {
 			return fmt.Errorf("the broker ended while starting: %v\n%s", b.result, b.tail())
 		}
 		if c, err := net.Dial("tcp", b.addr()); err == nil {
-			return c.Close()
+			c.Close()
+			// Another program may have taken the port meanwhile.
+			if mosquitto() || bytes.Contains(b.log()[b.written:], []byte("listening")) {
+				return nil
+			}
 		}
 	}
 	b.kill()
@@ -252,11 +259,17 @@ func (b *broker) cpu(t testing.TB) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100
 }
 
+var ports sync.Map // that were given
+
 // freePort returns a port nobody listens on, below the range the kernel gives
-// to outgoing connections, so that none of the many test clients takes it.
+// to outgoing connections, so that none of the many test clients takes it. No
+// port is given twice: its broker may just be starting again.
 func freePort() int {
 	for {
 		port := 10000 + rand.IntN(20000)
+		if _, given := ports.LoadOrStore(port, true); given {
+			continue
+		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			l.Close()

@@ -10,8 +10,8 @@ import (
 	"vernemq/server/metrics"
 )
 
-// fakeStore keeps records in memory. It reads at once, and tells what it has read
-// at the end of a command, or when it is told to.
+// fakeStore keeps records in memory. It answers reads at the end of a command,
+// or when it is told to, with what there was when they were asked for.
 type fakeStore struct {
 	last    uint64
 	writes  uint64
@@ -149,9 +149,8 @@ func (c *fakeClient) Hold() {
 }
 
 func (c *fakeClient) Read(r Reading) {
-	w, name := c.world, c.session.client()
-	list := w.store.page(name, r)
-	w.store.reads = append(w.store.reads, func() { c.session.Read(r, list, nil) })
+	list := c.world.store.page(c.session.client(), r) // what is acknowledged meanwhile is in it
+	c.world.store.reads = append(c.world.store.reads, func() { c.session.Read(r, list, nil) })
 }
 
 func (c *fakeClient) Bequeath(limit uint64) {
