@@ -61,7 +61,6 @@ type Calibration struct {
 	Intercept    Constant   `json:"intercept"`  // of the line through idle connections
 	Connection   Constant   `json:"connection"` // idle, in the broker: slope of that line
 	Subscription Constant   `json:"subscription"`
-	Queued       Constant   `json:"queued"`      // message that waits
 	Kernel       Constant   `json:"kernel"`      // of a connection, one end
 	KernelBase   Constant   `json:"kernel_base"` // of the whole machine
 	KernelSource string     `json:"kernel_source"`
@@ -96,7 +95,7 @@ func (c *Calibration) constants() []named {
 	all := []named{
 		{"base", bytesUnit, true, &c.Base},
 		{"intercept", bytesUnit, true, &c.Intercept}, {"connection", bytesUnit, true, &c.Connection},
-		{"subscription", bytesUnit, false, &c.Subscription}, {"queued", bytesUnit, false, &c.Queued},
+		{"subscription", bytesUnit, false, &c.Subscription},
 		{"kernel", bytesUnit, true, &c.Kernel}, {"kernel_base", bytesUnit, false, &c.KernelBase}, {"connect", microsUnit, true, &c.Connect},
 		{"payload", microsUnit + " per KiB", true, &c.Payload},
 	}

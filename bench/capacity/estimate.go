@@ -134,6 +134,11 @@ const mib = 1 << 20
 // connections, and does not matter there.
 const heapRoom = 3 * mib
 
+// queuedHead is what a message in the store has beside its payload, in bytes:
+// a key with a client identifier of 24 bytes, the heads of entry and message, a
+// topic of 20 bytes.
+const queuedHead = 92.0
+
 func (e *Estimate) memory(h *tuning.Host) {
 	d, k := &e.Demand, e.k
 	n := float64(d.Connections)
@@ -141,11 +146,14 @@ func (e *Estimate) memory(h *tuning.Host) {
 	if d.Rate > 0 {
 		traffic = heapRoom
 	}
-	broker := k.Base.Value + traffic + n*k.Connection.Value + float64(d.Subscriptions)*k.Subscription.Value +
-		float64(d.Queued)*(k.Queued.Value+max(float64(d.Payload)-smallSize, 0))
+	broker := k.Base.Value + traffic + n*k.Connection.Value + float64(d.Subscriptions)*k.Subscription.Value
 	e.add("memory of the broker", broker/mib, "MiB",
-		"%.3g base + %.3g of heap that messages leave + %d connections × %.4g + %d subscriptions × %.4g + %d queued messages × (%.4g + payload beyond 64), in bytes",
-		k.Base.Value, traffic, d.Connections, k.Connection.Value, d.Subscriptions, k.Subscription.Value, d.Queued, k.Queued.Value)
+		"%.3g base + %.3g of heap that messages leave + %d connections × %.4g + %d subscriptions × %.4g, in bytes; what is queued is on disk",
+		k.Base.Value, traffic, d.Connections, k.Connection.Value, d.Subscriptions, k.Subscription.Value)
+	if d.Queued > 0 {
+		e.add("disk", float64(d.Queued)*(queuedHead+float64(d.Payload))/mib, "MiB",
+			"%d queued messages × (%d for key, heads and topic + payload), in bytes, not compressed; twice that while tables are merged", d.Queued, int(queuedHead))
+	}
 	buffers := float64(tuning.Plan{Connections: d.Connections}.Buffers(h))
 	e.add("memory of the kernel", n*k.Kernel.Value/mib, "MiB", "%d connections × %.4g bytes of sockets, files and epoll", d.Connections, k.Kernel.Value)
 	e.add("socket buffers", buffers/mib, "MiB",

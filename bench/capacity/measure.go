@@ -44,7 +44,7 @@ func Calibrate(ctx context.Context, o Options) (*Calibration, error) {
 		return nil, err
 	}
 	c.Base = Constant{float64(base), bytesUnit, 1, 0}
-	for _, step := range []func(context.Context) error{c.connections, c.messages, c.queue} {
+	for _, step := range []func(context.Context) error{c.connections, c.messages} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("cannot calibrate: %w", err)
 		}
@@ -92,27 +92,4 @@ func (c *calibrator) load(scenario string) bench.Load {
 	l.Addr, l.PID, l.ConnectRate, l.Workers = c.Addr, c.PID, 0, 1
 	l.DefaultWindow()
 	return l
-}
-
-// queue measures messages that wait for sessions that are away, at two
-// counts: the first fills memory that is left from before.
-func (c *calibrator) queue(ctx context.Context) error {
-	if c.Options.Quick {
-		return nil
-	}
-	var rss, count []float64
-	for _, each := range []int{400, 950} { // sessions keep 1000 by default
-		c.Progress(fmt.Sprintf("%d messages that wait", 100*each))
-		l := c.load("offline-burst")
-		l.Publishers, l.Subscribers, l.Burst = 100, 100, each
-		run := bench.Execute(ctx, l, bench.Options{})
-		if len(run.Failures) > 0 {
-			return errors.New(strings.Join(run.Failures, "; "))
-		}
-		rss = append(rss, float64(run.Broker.MemoryMax))
-		count = append(count, float64(100*each))
-	}
-	slope, _, _ := Line(count, rss)
-	c.Queued = Constant{max(slope, 0), bytesUnit, len(count), 0}
-	return nil
 }

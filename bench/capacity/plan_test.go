@@ -17,7 +17,7 @@ func round() *Calibration {
 	ms := func(v float64) Constant { return Constant{v, milliUnit, 1, 0} }
 	c := &Calibration{
 		Format: format, Base: bytes(10 * mib), Intercept: bytes(11 * mib), Connection: bytes(1024), Subscription: bytes(256),
-		Queued: bytes(300), Kernel: bytes(4096), Connect: Constant{20, microsUnit, 1, 0}, Payload: Constant{1, microsUnit + " per KiB", 1, 0},
+		Kernel: bytes(4096), Connect: Constant{20, microsUnit, 1, 0}, Payload: Constant{1, microsUnit + " per KiB", 1, 0},
 		Latency: Latencies{ms(0.1), ms(1), ms(0), ms(2)},
 	}
 	for q := range c.QoS {
@@ -46,7 +46,7 @@ func TestArithmetic(t *testing.T) {
 	// and wakes w = 110000/n × 10 ÷ (1 + 11/n): n = 1 gives 0.68 of a core.
 	for name, want := range map[string]float64{
 		"loops for the load": 1, "connect storm": 34953 * 20e-6, "loops": 1, "CPU of the load": 0.59 + 1.1/12, "cores": 2,
-		"memory of the broker": 13 + 1024 + 1 + 1000*(300+960)/float64(mib), "memory of the kernel": 4096,
+		"memory of the broker": 13 + 1024 + 1, "disk": 1000 * (92 + 1024) / float64(mib), "memory of the kernel": 4096,
 		"network in":  8 * (10000*(1050+90) + 100000*94) / 1e6,
 		"network out": 8 * (100000*(1050+90) + 10000*94) / 1e6,
 		"descriptors": 1024*1024 + 1 + 1256,
