@@ -29,6 +29,9 @@ var allowed = map[string][]string{
 	"server/session":   {"queue", "codec", "server/metrics", "github.com/valyala/bytebufferpool"},
 	"server/config":    {},
 	"server/metrics":   {},
+	// What an operator can do, over interfaces.
+	"server/admin": {},
+	"server/trace": {"codec"},
 	// Plugins know nothing of the broker; it will call them.
 	"server/plugin/reload": {},
 	"server/plugin/passwd": {"server/plugin/reload", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"},

@@ -21,6 +21,9 @@ type Loaded struct {
 	Warnings []string // one line each
 	settings map[string]Setting
 	dirs     Dirs
+
+	file      string // what Load was called with
+	overrides []string
 }
 
 // Load reads a configuration file. overrides are KEY=VALUE and win over the
@@ -36,7 +39,7 @@ func Load(path string, overrides []string, dirs Dirs) (*Loaded, error) {
 		}
 		p.settings = append(p.settings, Setting{Key: k, Value: v, File: "--set " + k})
 	}
-	l := &Loaded{settings: map[string]Setting{}, dirs: dirs}
+	l := &Loaded{settings: map[string]Setting{}, dirs: dirs, file: path, overrides: overrides}
 	errs := slices.Concat(p.errs, l.take(p.settings))
 	if len(errs) == 0 {
 		errs = l.build()
@@ -58,7 +61,7 @@ func (l *Loaded) take(settings []Setting) (errs Errors) {
 		}
 		raw[s.Key] = s
 	}
-	sub := substitution{values: raw, raw: l.defaultOf, done: map[string]string{}}
+	sub := substitution{values: raw, raw: l.defaultOf, done: map[string]string{}, environment: map[string]bool{}}
 	for _, name := range sortedSettings(raw) {
 		s := raw[name]
 		k := find(name)
@@ -71,7 +74,7 @@ func (l *Loaded) take(settings []Setting) (errs Errors) {
 			errs = append(errs, err)
 			continue
 		}
-		s.Value = value
+		s.Value, s.Environment = value, sub.environment[name]
 		if why := k.typ.check(value); why != "" {
 			errs = append(errs, fmt.Errorf("%s: Error transforming datatype for: %s: %s", s.where(), name, why))
 			continue
