@@ -45,6 +45,8 @@ type Broker struct {
 	stopOnce   sync.Once
 	stopErr    error               // under stopOnce
 	listeners  []*reactor.Listener // written by Listen before and Stop after the loops run
+	changes    sync.Mutex          // one Reconfigure at a time
+	traces     traces
 }
 
 // New makes a broker that does not listen yet. Its loops run.
@@ -87,6 +89,11 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 // home is the loop of a client.
 func (b *Broker) home(key uint64) int {
 	return int(key & (1<<slotBits - 1) % uint64(len(b.loops)))
+}
+
+// homeOf is the loop of a client by its name.
+func (b *Broker) homeOf(mountpoint, id string) *loop {
+	return b.loops[b.home(queue.KeyOf(mountpoint, id))]
 }
 
 // Listen opens the listeners of the configuration. If one cannot be opened,

@@ -3,6 +3,7 @@ package server
 import (
 	"io/fs"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"vernemq/reactor"
@@ -13,13 +14,18 @@ import (
 
 // listener is what a connection has of its listener.
 type listener struct {
-	config     *config.Listener
+	config     *config.Listener // as it was opened
 	mountpoint string
-	limits     *session.Limits
+	// What holds for clients that connect now; replaced by Reconfigure.
+	limits    atomic.Pointer[session.Limits]
+	anonymous atomic.Bool
 }
 
 func newListener(c *config.Config, li *config.Listener) *listener {
-	return &listener{li, li.Mountpoint, limitsOf(c, li)}
+	l := &listener{config: li, mountpoint: li.Mountpoint}
+	l.limits.Store(limitsOf(c, li))
+	l.anonymous.Store(li.AllowAnonymous)
+	return l
 }
 
 func listenerOf(c *reactor.Conn) *listener { return c.Listener().Options().Tag.(*listener) }
@@ -59,7 +65,7 @@ func (li *listener) rules(b *Broker) session.Rules {
 		Versions:        li.config.AllowedVersions,
 		MaxClientIDSize: b.config.Load().MaxClientIDSize,
 		TopicMaxDepth:   b.config.Load().TopicMaxDepth,
-		Anonymous:       li.config.AllowAnonymous,
+		Anonymous:       li.anonymous.Load(),
 	}
 }
 

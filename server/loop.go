@@ -15,6 +15,7 @@ import (
 	"vernemq/reactor/wheel"
 	"vernemq/server/metrics"
 	"vernemq/server/session"
+	"vernemq/server/trace"
 	"vernemq/trie"
 )
 
@@ -61,6 +62,9 @@ type loop struct {
 	ending  bool              // the broker stops
 	connect codec.Connect
 	random  *rand.Rand
+
+	traces []*trace.Trace         // nil when nobody traces
+	taps   map[*reactor.Conn]*tap // of connections that are traced; nil when there are none
 
 	metrics metrics.Set // its Sum may be read by anyone
 	drops   map[*client]int
@@ -119,7 +123,11 @@ func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
 	id, assigned, code := session.Admit(&l.connect, &rules)
 	if code != codec.Success {
 		l.metrics.IncVersion(metrics.ConnackRefused, v5)
-		return 0, session.Refuse(&l.connect, code), &refusedError{id: string(l.connect.ClientID), code: code}
+		reply := session.Refuse(&l.connect, code)
+		if l.traces != nil {
+			l.traceRefused(c, f, reply)
+		}
+		return 0, reply, &refusedError{id: string(l.connect.ClientID), code: code}
 	}
 	c.SetUser(&admission{id, assigned})
 	return l.broker.home(queue.KeyOf(li.mountpoint, id)), nil, nil
@@ -180,6 +188,11 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 // packet handles one packet. It returns false when the connection is ending.
 func (l *loop) packet(c *reactor.Conn, f codec.Frame) bool {
 	if s := sessionOf(c); s != nil {
+		if l.taps != nil {
+			if x := l.taps[c]; x != nil {
+				x.received(f)
+			}
+		}
 		return s.Packet(f)
 	}
 	a, ok := c.User().(*admission)
@@ -213,7 +226,7 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 	cl := l.clients.find(key, mountpoint, a.id)
 	if cl != nil && cl.session.Online() {
 		if l.broker.config.Load().AllowMultipleSessions {
-			l.attach(cl, c, &l.connect)
+			l.attach(cl, c, &l.connect, f)
 			return true
 		}
 		for cl.session.Online() { // several, if they were allowed before
@@ -225,13 +238,14 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 		cl = l.newClient(mountpoint, a.id)
 	}
 	cl.conn = c
+	cl.login = loginOf(&l.connect, uint32(l.unix()), cl.created)
 	c.SetUser(cl)
-	cl.session.Connect(link{c}, &l.connect, a.assigned, listenerOf(c).limits)
+	cl.session.Connect(l.linkTo(c, mountpoint, a.id, f), &l.connect, a.assigned, listenerOf(c).limits.Load())
 	return true
 }
 
 func (l *loop) newClient(mountpoint, id string) *client {
-	c := &client{loop: l}
+	c := &client{loop: l, created: uint32(l.unix())}
 	c.session = session.New(c, mountpoint, id)
 	c.timer = l.addTimer(&c.session)
 	l.clients.add(c)
@@ -293,6 +307,9 @@ func (l *loop) Closed(c *reactor.Conn, err error) {
 	if s := sessionOf(c); s != nil {
 		s.Lost()
 	}
+	if l.taps != nil {
+		l.untap(c)
+	}
 }
 
 // Tick fires the timers that are due.
@@ -311,6 +328,9 @@ func (l *loop) Tick(now uint32) {
 
 // EndTurn hands messages over to other loops.
 func (l *loop) EndTurn() {
+	for _, x := range l.taps {
+		x.endTurn()
+	}
 	for t, batch := range l.out {
 		if len(batch) > 0 {
 			l.broker.loops[t].inbox.PutAll(batch)
