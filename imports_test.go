@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"server/config":    {},
 	"server/metrics":   {},
 	// What an operator can do, over interfaces.
-	"server/admin": {},
+	"server/admin": {"server/config"},
 	"server/trace": {"codec"},
 	// Plugins know nothing of the broker; it will call them.
 	"server/plugin/reload": {},

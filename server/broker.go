@@ -152,6 +152,16 @@ func (b *Broker) stop(ctx context.Context) error {
 	return err
 }
 
+// Alive tells that every loop does something within ctx.
+func (b *Broker) Alive(ctx context.Context) bool {
+	for _, l := range b.loops {
+		if b.onLoop(ctx, l, func() {}) != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // everywhere runs f on every loop and waits until all have done so or ctx
 // ends.
 func (b *Broker) everywhere(ctx context.Context, f func(*loop)) {

@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 
-	"vernemq/queue/store"
 	"vernemq/server"
 	"vernemq/server/config"
 	"vernemq/server/daemon"
@@ -30,26 +30,35 @@ func console(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	log, closer, err := logging.Open(logging.Options{
+	if running(l.Config.DataDir) {
+		return fmt.Errorf("node is already running - use 'vernemq stop' first")
+	}
+	log, logs, err := logging.Open(logging.Options{
 		Console: l.Config.LogConsole, File: l.Config.LogConsoleFile, Level: l.Config.LogLevel,
 		ConsoleFormat: l.Config.LogConsoleFormat, FileFormat: l.Config.LogFileFormat,
 	}, c.App.Writer)
 	if err != nil {
 		return err
 	}
-	defer closer.Close()
+	defer logs.Close()
 	for _, w := range l.Warnings {
 		log.Warn(w)
 	}
-	if err := run(c, l.Config, log); err != nil {
+	if err := run(c, &life{live: config.NewLive(l), log: log}, logs); err != nil {
 		log.Error("node failed", "cause", err.Error())
 		return err
 	}
 	return nil
 }
 
-func run(c *cli.Context, cfg *config.Config, log *slog.Logger) error {
-	lock, err := daemon.Acquire(cfg.DataDir)
+// running tells that a node answers on a data directory.
+func running(dataDir string) bool {
+	answer, err := daemon.Ask(dataDir, "ping")
+	return err == nil && answer == "pong"
+}
+
+func run(c *cli.Context, n *life, logs *logging.Log) error {
+	lock, err := daemon.Acquire(n.live.Current().Config.DataDir)
 	if err != nil {
 		return err
 	}
@@ -59,23 +68,57 @@ func run(c *cli.Context, cfg *config.Config, log *slog.Logger) error {
 	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends nothing
 	defer signal.Stop(signals)
 
-	b, err := server.New(cfg, store.NewMemory(cfg.Loops), log)
-	if err != nil {
-		return err
-	}
-	if err := serve(c, b, cfg, log, signals); err != nil {
-		return errors.Join(err, stopBroker(b))
-	}
-	return stopBroker(b)
+	err = serve(c, n, logs, signals)
+	daemon.Notify("STOPPING=1")
+	return errors.Join(err, n.end())
 }
 
 // serve opens the doors and waits for the end.
-func serve(c *cli.Context, b *server.Broker, cfg *config.Config, log *slog.Logger, signals chan os.Signal) error {
+func serve(c *cli.Context, n *life, logs *logging.Log, signals chan os.Signal) error {
+	cfg := n.live.Current().Config
+	node, _, err := administrable(n, logs)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	stopped := make(chan struct{}, 1)
-	control, err := daemon.Serve(cfg.DataDir, log, func(request string) string {
+	control, err := daemon.Serve(cfg.DataDir, n.log, daemon.Handlers{Answer: answer(stopped), Stream: stream(ctx, node, n.log)})
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	n.live.Follow(n.reconfigure)
+	if err := n.open(); err != nil {
+		return err
+	}
+	n.greet(c)
+	daemon.Ready()
+	daemon.Notify("READY=1")
+	go daemon.Watchdog(ctx, n.alive)
+	for {
+		select {
+		case s := <-signals:
+			if s == syscall.SIGHUP && !term.IsTerminal(int(os.Stdin.Fd())) {
+				reload(n, logs)
+				continue
+			}
+			n.log.Info("node stops", "signal", s.String())
+		case <-stopped:
+			n.log.Info("node stops", "by", "vernemq stop")
+		}
+		return nil
+	}
+}
+
+// answer answers the one-line requests of the control socket.
+func answer(stopped chan<- struct{}) func(string) string {
+	return func(request string) string {
 		switch request {
 		case "ping":
 			return "pong"
+		case "getpid":
+			return strconv.Itoa(os.Getpid())
 		case "stop":
 			select {
 			case stopped <- struct{}{}:
@@ -84,28 +127,29 @@ func serve(c *cli.Context, b *server.Broker, cfg *config.Config, log *slog.Logge
 			return "stopping"
 		}
 		return "unknown request"
-	})
-	if err != nil {
-		return err
 	}
-	defer control.Close()
-	if err := b.Listen(); err != nil {
-		return err
-	}
-	judgeLimits(cfg, log)
-	log.Info("node started", "node", cfg.NodeName, "version", version, "loops", cfg.Loops)
+}
+
+// greet says what listens.
+func (n *life) greet(c *cli.Context) {
+	cfg, b := n.live.Current().Config, n.broker.Load()
+	judgeLimits(cfg, n.log)
+	n.log.Info("node started", "node", cfg.NodeName, "version", version, "loops", cfg.Loops)
 	for _, li := range b.Listeners() {
-		log.Info("listening", "listener", li.Options().Name, "address", li.Addr().String())
+		n.log.Info("listening", "listener", li.Options().Name, "address", li.Addr().String())
 	}
 	if c.Bool("hello") {
 		hello(c, b)
 	}
-	daemon.Ready()
-	select {
-	case s := <-signals:
-		log.Info("node stops", "signal", s.String())
-	case <-stopped:
-		log.Info("node stops", "by", "vernemq stop")
+}
+
+// end stops the broker if it runs.
+func (n *life) end() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.shown.Store(nil)
+	if b := n.broker.Swap(nil); b != nil {
+		return stopBroker(b)
 	}
 	return nil
 }
@@ -141,14 +185,17 @@ Ctrl-C stops the broker.
 `, host, port)
 }
 
-// start runs console in the background.
+// start runs console in the background. Under systemd it is the service itself.
 func start(c *cli.Context) error {
 	l, err := load(c)
 	if err != nil {
 		return err
 	}
-	if answer, err := daemon.Ask(l.Config.DataDir, "ping"); err == nil && answer == "pong" {
+	if running(l.Config.DataDir) {
 		return errors.New("node is already running")
+	}
+	if daemon.Supervised() {
+		return console(c)
 	}
 	args := []string{"console", "--base", c.String("base")}
 	if f := c.String("config"); f != "" {
@@ -163,12 +210,40 @@ func start(c *cli.Context) error {
 	return nil
 }
 
-func ping(c *cli.Context) error {
-	l, err := load(c)
-	if err != nil {
+// restart stops the node and starts it again. It fails when there is none.
+func restart(c *cli.Context) error {
+	if err := stop(c); err != nil {
 		return err
 	}
-	answer, err := daemon.Ask(l.Config.DataDir, "ping")
+	return start(c)
+}
+
+// ask asks the node something. Without a node the error says so in VerneMQ's
+// words.
+func ask(c *cli.Context, request string) (l *config.Loaded, answer string, err error) {
+	if l, err = load(c); err != nil {
+		return nil, "", err
+	}
+	answer, err = daemon.Ask(l.Config.DataDir, request)
+	if errors.Is(err, daemon.ErrNotRunning) {
+		err = notResponding(l.Config.NodeName)
+	}
+	return l, answer, err
+}
+
+// notResponding is the error when no node answers.
+type notResponding string
+
+func (n notResponding) Error() string {
+	return fmt.Sprintf("Node '%s' not responding to pings.", string(n))
+}
+
+func ping(c *cli.Context) error { return printAnswer(c, "ping") }
+
+func getpid(c *cli.Context) error { return printAnswer(c, "getpid") }
+
+func printAnswer(c *cli.Context, request string) error {
+	_, answer, err := ask(c, request)
 	if err != nil {
 		return err
 	}
@@ -178,11 +253,12 @@ func ping(c *cli.Context) error {
 
 // stop asks the node to stop and waits until its data directory is free.
 func stop(c *cli.Context) error {
-	l, err := load(c)
+	l, _, err := ask(c, "stop")
 	if err != nil {
-		return err
-	}
-	if _, err := daemon.Ask(l.Config.DataDir, "stop"); err != nil {
+		var none notResponding
+		if errors.As(err, &none) {
+			fmt.Fprintln(c.App.Writer, "Node is not running!")
+		}
 		return err
 	}
 	for end := time.Now().Add(2 * stopTimeout); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {

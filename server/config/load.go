@@ -15,6 +15,15 @@ import (
 // Dirs is the layout on disk. Relative paths in values start from Base.
 type Dirs struct{ Base, Etc, Data, Log, Share string }
 
+// DirsOf is the layout below a base directory. That of / is that of an installed
+// package.
+func DirsOf(base string) Dirs {
+	if base == "/" {
+		return Dirs{Base: "/", Etc: "/etc/vernemq", Data: "/var/lib/vernemq", Log: "/var/log/vernemq", Share: "/usr/share/vernemq"}
+	}
+	return Dirs{Base: base, Etc: base + "/etc", Data: base + "/data", Log: base + "/log", Share: base + "/share"}
+}
+
 // Loaded is a configuration with where its values come from.
 type Loaded struct {
 	Config   *Config

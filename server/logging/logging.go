@@ -9,8 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -26,35 +25,30 @@ type Options struct {
 	FileFormat    string
 }
 
-// Open makes the logger. The closer closes the file.
-func Open(o Options, console io.Writer) (*slog.Logger, io.Closer, error) {
-	level := levelOf(o.Level)
+// Open makes the logger.
+func Open(o Options, console io.Writer) (*slog.Logger, *Log, error) {
+	l := new(Log)
 	var hs []*handler
-	var file io.Closer = noFile{}
-	if o.Console == "console" || o.Console == "both" {
-		hs = append(hs, newHandler(console, level, o.ConsoleFormat))
-	}
 	if o.Console == "file" || o.Console == "both" {
-		if err := os.MkdirAll(filepath.Dir(o.File), 0o750); err != nil {
-			return nil, nil, fmt.Errorf("cannot make the log directory: %w", err)
-		}
-		f, err := os.OpenFile(o.File, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+		f, err := openFile(o.File)
 		if err != nil {
-			return nil, nil, fmt.Errorf("cannot open the log file: %w", err)
+			return nil, nil, err
 		}
-		hs, file = append(hs, newHandler(f, level, o.FileFormat)), f
+		h := newHandler(f, levelOf(o.Level), o.FileFormat)
+		hs, l.file = append(hs, h), f
+		l.add("consolefile", "file", o.File, o.Level, h)
 	}
-	return slog.New(fanout(hs)), file, nil
+	if o.Console == "console" || o.Console == "both" {
+		h := newHandler(console, levelOf(o.Level), o.ConsoleFormat)
+		hs = append(hs, h)
+		l.add("console", "standard_io", "", o.Level, h)
+	}
+	return slog.New(fanout(hs)), l, nil
 }
-
-// noFile is what is closed when there is no log file.
-type noFile struct{}
-
-func (noFile) Close() error { return nil }
 
 func levelOf(name string) slog.Level {
 	switch name {
-	case "debug":
+	case "debug", "all":
 		return slog.LevelDebug
 	case "info":
 		return slog.LevelInfo
@@ -62,6 +56,8 @@ func levelOf(name string) slog.Level {
 		return slog.LevelWarn
 	case "":
 		return slog.LevelInfo
+	case "none":
+		return math.MaxInt
 	}
 	return slog.LevelError
 }
@@ -83,7 +79,7 @@ type fanout []*handler
 
 func (f fanout) Enabled(_ context.Context, l slog.Level) bool {
 	for _, h := range f {
-		if l >= h.level {
+		if l >= h.level.Level() {
 			return true
 		}
 	}
@@ -92,7 +88,7 @@ func (f fanout) Enabled(_ context.Context, l slog.Level) bool {
 
 func (f fanout) Handle(_ context.Context, r slog.Record) error {
 	for _, h := range f {
-		if r.Level >= h.level {
+		if r.Level >= h.level.Level() {
 			if err := h.write(r); err != nil {
 				return err
 			}
@@ -118,13 +114,15 @@ func (f fanout) WithGroup(string) slog.Handler { return f }
 type handler struct {
 	mu    *sync.Mutex
 	to    io.Writer
-	level slog.Level
+	level *slog.LevelVar // shared by copies
 	json  bool
 	attrs []slog.Attr
 }
 
 func newHandler(to io.Writer, level slog.Level, format string) *handler {
-	return &handler{mu: new(sync.Mutex), to: to, level: level, json: format == "json"}
+	h := &handler{mu: new(sync.Mutex), to: to, level: new(slog.LevelVar), json: format == "json"}
+	h.level.Set(level)
+	return h
 }
 
 func (h *handler) write(r slog.Record) error {
