@@ -8,7 +8,7 @@ import (
 
 func apiKeyCommands() []Command {
 	scope := Param{Name: "scope", Value: "<scope>", Refuse: byTerm, Type: oneOf(Scopes...),
-		About: "what the key is for. Default: mgmt. One of status, mgmt, metrics, health, api2, httppub."}
+		About: "what the key is for. Default: mgmt."}
 	expires := Param{Name: "expires", Value: "<date>", Refuse: byTerm, Type: dateType,
 		About: "until when it is valid, as yyyy-mm-ddThh:mm:ss in local time. Default: for ever."}
 	key := Param{Name: "key", Value: "<key>", About: "the key"}

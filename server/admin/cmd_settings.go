@@ -54,13 +54,8 @@ func (c *Call) target() (all bool, err error) {
 	return false, refuse("Invalid node name")
 }
 
-func (c *Call) wantsVariables() error {
-	return unreadable("Usage: vmq-admin %s", map[string]string{
-		"set":      "set <variable>=<value> ... [[--node | -n] <node> | --all]",
-		"show":     "show <variable> ... [[--node | -n] <node> | --all]",
-		"describe": "describe <variable> ...",
-	}[c.cmd.Name])
-}
+// wantsVariables answers a line that names no variable.
+func (c *Call) wantsVariables() error { return unreadable("Usage: %s", c.cmd.line()) }
 
 func set(ctx context.Context, c *Call) error {
 	if len(c.keys) == 0 {

@@ -143,7 +143,8 @@ func (p *Param) refuseFlag(value string) *Refusal {
 
 // quoteAtom puts quotes around a name that is not a plain word.
 func quoteAtom(name string) string {
-	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_@") == "" {
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	if name != "" && strings.IndexByte(letters, name[0]) >= 0 && strings.Trim(strings.ToLower(name), letters+"0123456789_@") == "" {
 		return name
 	}
 	return "'" + name + "'"

@@ -49,7 +49,7 @@ func (r *reader) command() error {
 	if wantsHelp {
 		return &Refusal{Text: cmd.usageText(), Plain: true, Code: 0}
 	}
-	r.call = &Call{Node: r.node, cmd: cmd, words: extra, keys: map[string]string{}, Format: "human"}
+	r.call = &Call{Node: r.node, cmd: cmd, words: slices.Clone(extra), keys: map[string]string{}, Format: "human"}
 	return nil
 }
 

@@ -34,7 +34,7 @@ func describeParam(b *strings.Builder, p *Param, sign string) {
 	b.WriteString("  " + sign + "\n")
 	about := p.About
 	if len(p.Type.choice) > 0 && !p.Type.bare && !strings.Contains(sign, p.Type.choice[0]) {
-		about = strings.TrimSpace(about + " One of " + strings.Join(p.Type.choice, ", ") + ".")
+		about = strings.TrimSuffix(about, ".") + ". One of " + strings.Join(p.Type.choice, ", ") + "."
 	}
 	if about != "" {
 		indent(b, about, "      ")
@@ -47,17 +47,23 @@ func (c *Command) usageText() string { return "Usage: " + c.help() }
 // line is how the command is called.
 func (c *Command) line() string {
 	line := "vmq-admin " + c.Name
-	if c.Words != "" {
+	switch {
+	case c.Pairs:
+		line += " <variable>=<value> ..."
+	case c.Words != "":
 		line += " <" + c.Words + "> ..."
 	}
-	if c.Pairs {
-		line += " <variable>=<value> ..."
+	if c.onNodes() {
+		line += " [[--node | -n] <node> | --all]"
 	}
 	for i := range c.Keys {
 		line += " " + c.Keys[i].Name + "=" + c.Keys[i].shownValue()
 	}
 	return line
 }
+
+// onNodes tells that the command may be for other nodes.
+func (c *Command) onNodes() bool { return find(c.Flags, "all") != nil }
 
 func (p *Param) shownValue() string {
 	if p.Value != "" {

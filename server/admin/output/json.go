@@ -15,6 +15,7 @@ type jsonWriter struct {
 	columns [][]byte // as keys, with the colon
 	several bool
 	count   int  // elements begun
+	plain   bool // something else was written
 	table   bool // the last one is a table, still open
 	rows    int
 }
@@ -26,6 +27,7 @@ func (j *jsonWriter) Several() { j.several = true }
 
 // Plain is for who reads a terminal; lines of a trace are all that comes here.
 func (j *jsonWriter) Plain(text string) error {
+	j.plain = true
 	j.raw(printable(text) + "\n")
 	return j.w.Flush()
 }
@@ -103,7 +105,7 @@ func (j *jsonWriter) Close() error {
 	switch {
 	case j.several && j.count > 0:
 		j.raw("]\n")
-	case j.count == 0:
+	case j.count == 0 && !j.plain:
 		j.raw("[]\n")
 	}
 	return j.w.Flush()
