@@ -13,6 +13,8 @@ import (
 // ErrCut tells that the node ended before its answer did.
 var ErrCut = errors.New("the node ended in the middle of its answer")
 
+var errShape = errors.New("cannot read the answer: a row does not fit its table")
+
 // longestLine is the largest piece of an answer that is taken, in bytes.
 const longestLine = 512 << 20
 
@@ -29,6 +31,7 @@ func Request(args []string) ([]byte, error) {
 // of a format. It returns the exit code.
 func Receive(from io.Reader, open func(format string) output.Format) (code int, err error) {
 	var out output.Format
+	columns := 0
 	lines := bufio.NewScanner(from)
 	lines.Buffer(make([]byte, 0, 64<<10), longestLine)
 	for lines.Scan() {
@@ -45,6 +48,12 @@ func Receive(from io.Reader, open func(format string) output.Format) (code int, 
 		}
 		if p.Kind == kindExit {
 			return p.Code, out.Close()
+		}
+		switch {
+		case p.Kind == kindTable:
+			columns = len(p.Names)
+		case p.Kind == kindRow && (len(p.Cells) != columns || columns == 0):
+			return 1, errShape
 		}
 		if err := p.write(out); err != nil {
 			return 1, err
