@@ -7,7 +7,7 @@ import (
 
 // scanBlock is the number of places of a client table that one turn of a loop
 // looks at.
-const scanBlock = 256
+const scanBlock = 1024
 
 // block yields the clients whose place by hash lies in one block of the table
 // and gives the cursor of the next block, 0 after the last one. A walk begins

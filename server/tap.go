@@ -15,7 +15,6 @@ import (
 // turn ends. As an output it only grows until then.
 type tap struct {
 	link
-	loop    *loop
 	id      string
 	pid     string
 	version codec.Version
@@ -39,7 +38,7 @@ type tapped struct {
 }
 
 func (l *loop) newTap(c *reactor.Conn, v codec.Version) *tap {
-	x := &tap{link: link{c}, loop: l, pid: l.pidOf(c), version: v, id: clientOf(c)}
+	x := &tap{link: link{c}, pid: l.pidOf(c), version: v, id: clientOf(c)}
 	if l.taps == nil {
 		l.taps = map[*reactor.Conn]*tap{}
 	}
@@ -77,9 +76,12 @@ type nothing struct{}
 
 func (nothing) Release() {}
 
-// Full counts what is not moved as well.
+// Full asks the connection, which has to know of all that it will have to send:
+// it tells when there is room again.
 func (x *tap) Full() bool {
-	return x.link.Full() || len(x.out.B)-x.moved > x.loop.broker.config.Load().SendBufferLimit
+	x.show()
+	x.move()
+	return x.link.Full()
 }
 
 func (x *tap) Finish(cause error) {
