@@ -160,11 +160,11 @@ func describe(c *cli.Context) error {
 			fmt.Fprintln(c.App.Writer, text)
 			return nil
 		}
-		return fmt.Errorf("variable '%s' not found", key)
+		return cli.Exit("", 1)
 	}
 	text, ok := l.Describe(key)
 	if !ok {
-		return fmt.Errorf("variable '%s' not found", key)
+		text = fmt.Sprintf("Variable '%s' not found ", key) // which is no failure, as ever
 	}
 	fmt.Fprintln(c.App.Writer, text)
 	return nil

@@ -31,7 +31,7 @@ func console(c *cli.Context) error {
 		return err
 	}
 	if running(l.Config.DataDir) {
-		return fmt.Errorf("node is already running - use 'vernemq stop' first")
+		return errRunning
 	}
 	log, logs, err := logging.Open(logging.Options{
 		Console: l.Config.LogConsole, File: l.Config.LogConsoleFile, Level: l.Config.LogLevel,
@@ -96,10 +96,12 @@ func serve(c *cli.Context, n *life, logs *logging.Log, signals chan os.Signal) e
 	daemon.Ready()
 	daemon.Notify("READY=1")
 	go daemon.Watchdog(ctx, n.alive)
+	onTerminal := term.IsTerminal(int(os.Stdin.Fd()))
 	for {
 		select {
 		case s := <-signals:
-			if s == syscall.SIGHUP && !term.IsTerminal(int(os.Stdin.Fd())) {
+			terminalGone := onTerminal && !term.IsTerminal(int(os.Stdin.Fd()))
+			if s == syscall.SIGHUP && !terminalGone {
 				reload(n, logs)
 				continue
 			}
@@ -192,7 +194,7 @@ func start(c *cli.Context) error {
 		return err
 	}
 	if running(l.Config.DataDir) {
-		return errors.New("node is already running")
+		return errRunning
 	}
 	if daemon.Supervised() {
 		return console(c)
@@ -230,6 +232,13 @@ func ask(c *cli.Context, request string) (l *config.Loaded, answer string, err e
 	}
 	return l, answer, err
 }
+
+// alreadyRunning is the error when there is a node already, in VerneMQ's words.
+type alreadyRunning struct{}
+
+func (alreadyRunning) Error() string { return "Node is already running!" }
+
+var errRunning error = alreadyRunning{}
 
 // notResponding is the error when no node answers.
 type notResponding string

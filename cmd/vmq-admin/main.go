@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,9 +18,22 @@ import (
 
 func main() {
 	t := &tool{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	if err := t.app().Run(os.Args); err != nil {
+	if err := t.app().Run(passHelp(os.Args)); err != nil {
 		os.Exit(t.report(err))
 	}
+}
+
+// passHelp leaves --help to the broker, which knows the commands.
+func passHelp(args []string) []string {
+	for i := 1; i < len(args) && strings.HasPrefix(args[i], "-"); i++ {
+		switch {
+		case args[i] == "--help" || args[i] == "-h":
+			return slices.Insert(slices.Clone(args), i, "--")
+		case !strings.Contains(args[i], "="):
+			i++ // its value
+		}
+	}
+	return args
 }
 
 // tool is the command with its files.
@@ -57,7 +71,6 @@ func (t *tool) app() *cli.App {
 			&cli.StringFlag{Name: "base", Value: ".", EnvVars: []string{"VERNEMQ_BASE"}, Usage: "directory that relative paths start from; / is an installed package"},
 			&cli.StringFlag{Name: "config", Aliases: []string{"c"}, EnvVars: []string{"VERNEMQ_CONFIG"}, Usage: "configuration that names the data directory"},
 			&cli.StringFlag{Name: "rpctimeout", Usage: "milliseconds that a command may take, or infinity"},
-			&cli.BoolFlag{Name: "help", Aliases: []string{"h"}},
 		},
 	}
 }
@@ -67,15 +80,16 @@ func (t *tool) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("help") {
-		args = append([]string{"--help"}, args...)
-	}
 	if len(args) > 0 && args[0] == "completion" {
 		return t.completion(args[1:])
 	}
-	socket, name := t.socket(c)
+	socket, name, unread := socketOf(c)
 	code, err := t.ask(socket, args, timeout)
-	if errors.Is(err, daemon.ErrNotRunning) {
+	switch {
+	case errors.Is(err, daemon.ErrNotRunning) && unread != nil:
+		first, _, _ := strings.Cut(unread.Error(), "\n")
+		return fmt.Errorf("cannot find the node: %s", first)
+	case errors.Is(err, daemon.ErrNotRunning):
 		return notResponding(name)
 	}
 	if err == nil && code != 0 {
@@ -114,24 +128,25 @@ func withoutTimeout(args []string, value string) (rest []string, timeout time.Du
 	return rest, timeout, nil
 }
 
-// socket finds the control socket and the name of the node, as far as the
-// configuration can be read.
-func (t *tool) socket(c *cli.Context) (path, node string) {
+// socketOf finds the control socket and the name of the node, as far as the
+// configuration can be read. unread is why not, if somebody named it.
+func socketOf(c *cli.Context) (path, node string, unread error) {
 	dirs := config.DirsOf(c.String("base"))
 	file := c.String("config")
 	if file == "" {
 		file = dirs.Etc + "/vernemq.conf"
 	}
 	data, node := dirs.Data, "VerneMQ@127.0.0.1"
-	if l, err := config.Load(file, nil, dirs); err == nil {
+	l, err := config.Load(file, nil, dirs)
+	if err == nil {
 		data, node = l.Config.DataDir, l.Config.NodeName
-	} else if c.IsSet("config") && !c.IsSet("socket") {
-		fmt.Fprintln(t.err, err)
+	} else if c.IsSet("config") {
+		unread = err
 	}
 	if s := c.String("socket"); s != "" {
-		return s, node
+		return s, node, nil
 	}
-	return daemon.SocketPath(data), node
+	return daemon.SocketPath(data), node, unread
 }
 
 // notResponding is the error when no broker answers, in the reference's words.
