@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"vernemq/codec"
 	"vernemq/reactor"
@@ -16,23 +17,34 @@ import (
 // traces are those that run. Every loop has its own list of them, which is nil
 // as long as there are none.
 type traces struct {
-	mu   sync.Mutex
-	list []*trace.Trace
+	running atomic.Int32 // any goroutine: how many
+	mu      sync.Mutex
+	list    []*trace.Trace
+}
+
+func (x *traces) add(t *trace.Trace) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.list = append(x.list, t)
+	x.running.Add(1)
+}
+
+func (x *traces) remove(t *trace.Trace) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.list = slices.DeleteFunc(x.list, func(y *trace.Trace) bool { return y == t })
+	x.running.Add(-1)
 }
 
 // Trace gives the lines of a trace to a function until the trace or ctx ends.
 func (b *Broker) Trace(ctx context.Context, o trace.Options, line func(string) error) error {
 	t := trace.New(o)
-	b.traces.mu.Lock()
-	b.traces.list = append(b.traces.list, t)
-	b.traces.mu.Unlock()
+	b.traces.add(t)
 	for _, l := range b.loops {
 		l.reactor.Post(func() { l.startTrace(t, o) })
 	}
 	err := t.Run(ctx, line)
-	b.traces.mu.Lock()
-	b.traces.list = slices.DeleteFunc(b.traces.list, func(x *trace.Trace) bool { return x == t })
-	b.traces.mu.Unlock()
+	b.traces.remove(t)
 	for _, l := range b.loops {
 		l.reactor.Post(func() { l.endTrace(t) })
 	}
@@ -47,6 +59,10 @@ func (b *Broker) StopTraces() {
 		t.End("Trace terminated by external action.")
 	}
 }
+
+// Tracing tells that somebody traces something, so that a line for TraceHook is
+// worth making. Any goroutine.
+func (b *Broker) Tracing() bool { return b.traces.running.Load() > 0 }
 
 // TraceHook adds a line to the traces of a client, if there are any. Any
 // goroutine.
