@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,9 +44,10 @@ type Broker struct {
 	stopping   chan struct{}                // closed when Stop begins
 	background sync.WaitGroup               // goroutines beside the loops
 	stopOnce   sync.Once
-	stopErr    error               // under stopOnce
-	listeners  []*reactor.Listener // written by Listen before and Stop after the loops run
-	changes    sync.Mutex          // one Reconfigure at a time
+	stopErr    error      // under stopOnce
+	doors      sync.Mutex // guards listeners
+	listeners  []*reactor.Listener
+	changes    sync.Mutex // one Reconfigure at a time
 	traces     traces
 }
 
@@ -106,20 +108,29 @@ func (b *Broker) Listen() error {
 			b.closeListeners(context.Background())
 			return fmt.Errorf("cannot open listener.%s.%s: %w", li.config.Transport, li.config.Name, err)
 		}
+		b.doors.Lock()
 		b.listeners = append(b.listeners, l)
+		b.doors.Unlock()
 	}
 	return nil
 }
 
 func (b *Broker) closeListeners(ctx context.Context) {
-	for _, l := range b.listeners {
+	b.doors.Lock()
+	list := b.listeners
+	b.listeners = nil
+	b.doors.Unlock()
+	for _, l := range list {
 		l.Close(ctx)
 	}
-	b.listeners = nil
 }
 
-// Listeners are the open listeners.
-func (b *Broker) Listeners() []*reactor.Listener { return b.listeners }
+// Listeners are the open listeners. Any goroutine.
+func (b *Broker) Listeners() []*reactor.Listener {
+	b.doors.Lock()
+	defer b.doors.Unlock()
+	return slices.Clone(b.listeners)
+}
 
 // Stop ends the broker in order: listeners, wills, clients (those of MQTT 5 are
 // told that the server shuts down), loops, store. A second call gives the

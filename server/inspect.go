@@ -91,9 +91,9 @@ func (t tracer) StopAll() { t.StopTraces() }
 type status struct{ *Broker }
 
 // Figures counts clients by visiting all of them.
-func (s status) Figures() []admin.Figure {
+func (s status) Figures(ctx context.Context) []admin.Figure {
 	var online, offline, subscriptions int64
-	_ = s.walk(context.Background(), func(_ *loop, c *client) { // ends early when the broker stops
+	_ = s.walk(ctx, func(_ *loop, c *client) { // ends early when the broker stops
 		subscriptions += int64(c.subs.len())
 		if !c.session.Online() {
 			offline++

@@ -15,7 +15,7 @@ type listeners struct{ *Broker }
 
 // List shows those that were opened.
 func (b listeners) List() (out []admin.Listener) {
-	for _, l := range b.listeners {
+	for _, l := range b.Listeners() {
 		li := l.Options().Tag.(*listener)
 		x := admin.Listener{Type: "mqtt", Mountpoint: li.mountpoint, MaxConnections: l.Options().MaxConnections,
 			Active: l.Active(), All: int64(l.Total()),

@@ -90,7 +90,7 @@ func TestInspect(t *testing.T) {
 	if got := seen(t, b, &admin.Scan{ClientID: ptr("away"), Mountpoint: ptr("mp")}, row); len(got) != 0 {
 		t.Errorf("in another mountpoint: %q", got)
 	}
-	for _, f := range b.Admin().Status.Figures()[:2] {
+	for _, f := range b.Admin().Status.Figures(t.Context())[:2] {
 		if want := map[string]int64{"num_online": 2, "num_offline": 1}[f.Name]; f.Value != want {
 			t.Errorf("%s %d, want %d", f.Name, f.Value, want)
 		}
@@ -255,11 +255,10 @@ func TestScanMillion(t *testing.T) {
 		t.Errorf("%d rows, %v", count, err)
 	}
 	slices.Sort(waits)
-	if len(waits) == 0 {
-		t.Skip("it was too fast to measure")
+	t.Logf("%d clients in %v", n, took.Round(time.Millisecond))
+	if k := len(waits); k > 0 {
+		t.Logf("others wait %v in the median, %v at the 99th percentile, %v at most", waits[k/2], waits[k*99/100], waits[k-1])
 	}
-	t.Logf("%d clients in %v; others wait %v in the median, %v at the 99th percentile, %v at most", n, took.Round(time.Millisecond),
-		waits[len(waits)/2], waits[len(waits)*99/100], waits[len(waits)-1])
 	var held []time.Duration
 	x := &scan{Scan: &admin.Scan{Details: admin.Connections}}
 	for cursor, first := uint64(0), true; first || cursor != 0; first = false {

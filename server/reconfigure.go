@@ -32,7 +32,7 @@ func (b *Broker) Reconfigure(ctx context.Context, c *config.Config) error {
 	defer b.changes.Unlock()
 	b.config.Store(c)
 	r := renewal{config: c, known: map[session.Limits]*session.Limits{}, made: map[made]*session.Limits{}}
-	for _, l := range b.listeners {
+	for _, l := range b.Listeners() {
 		li := l.Options().Tag.(*listener)
 		li.limits.Store(r.intern(limitsOf(c, li.config)))
 		li.anonymous.Store(li.config.AnonymousOverride || c.AllowAnonymous)

@@ -24,8 +24,9 @@ type Broker struct {
 
 // Status is what a broker says of itself in numbers.
 type Status interface {
-	// Figures are name and number, in the order of `node status`.
-	Figures() []Figure
+	// Figures are name and number, in the order of `node status`. Those that take
+	// longer than ctx are short.
+	Figures(ctx context.Context) []Figure
 }
 
 // Figure is one of them.

@@ -32,13 +32,13 @@ func nodeCommands() []Command {
 	}
 }
 
-func nodeStatus(_ context.Context, c *Call) error {
+func nodeStatus(ctx context.Context, c *Call) error {
 	b, err := c.broker()
 	if err != nil {
 		return err
 	}
 	var rows [][]any
-	for _, f := range b.Status.Figures() {
+	for _, f := range b.Status.Figures(ctx) {
 		rows = append(rows, []any{f.Name, f.Value})
 	}
 	return output.AllRows(c.Out, []string{"Status", "Value"}, append(rows, []any{"version", c.Node.Version}))

@@ -60,7 +60,7 @@ func (l life) Stop(context.Context) error  { l.Stopped = true; return nil }
 
 type figures struct{}
 
-func (figures) Figures() (out []admin.Figure) {
+func (figures) Figures(context.Context) (out []admin.Figure) {
 	for i, name := range []string{"num_online", "num_offline", "msg_in", "msg_out", "queue_in", "queue_out", "queue_drop",
 		"queue_unhandled", "num_subscriptions", "num_retained", "matches_local", "matches_remote"} {
 		out = append(out, admin.Figure{Name: name, Value: int64(i)})
