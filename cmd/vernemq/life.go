@@ -24,8 +24,13 @@ type life struct {
 	shown  atomic.Pointer[admin.Broker]
 }
 
-// open makes the broker and opens its doors.
+// open makes the broker and opens its doors, unless there is one.
 func (n *life) open() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.broker.Load() != nil {
+		return nil
+	}
 	cfg := n.live.Current().Config
 	b, err := server.New(cfg, store.NewMemory(cfg.Loops), n.log)
 	if err != nil {
@@ -44,11 +49,6 @@ func (n *life) open() error {
 
 // Start starts the broker after Stop.
 func (n *life) Start(context.Context) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.broker.Load() != nil {
-		return nil
-	}
 	n.log.Info("broker starts", "by", "vmq-admin node start")
 	return n.open()
 }

@@ -135,6 +135,9 @@ func answer(stopped chan<- struct{}) func(string) string {
 // greet says what listens.
 func (n *life) greet(c *cli.Context) {
 	cfg, b := n.live.Current().Config, n.broker.Load()
+	if b == nil { // somebody has stopped it already
+		return
+	}
 	judgeLimits(cfg, n.log)
 	n.log.Info("node started", "node", cfg.NodeName, "version", version, "loops", cfg.Loops)
 	for _, li := range b.Listeners() {
