@@ -66,11 +66,6 @@ func (c *counters) Each(yield func(*admin.Metric) bool) {
 	}
 }
 
-// Labels are the labels of the counters.
-func (*counters) Labels() []admin.Label {
-	return []admin.Label{{Name: "mqtt_version", Values: []string{"4", "5"}}}
-}
-
 // Reset has the counters begin at 0.
 func (c *counters) Reset() {
 	c.mu.Lock()

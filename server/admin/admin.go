@@ -30,9 +30,8 @@ type Command struct {
 	Needs  Part   // of the broker
 	// Terminal tells that the command talks to a terminal until that ends it.
 	Terminal bool
-	// Order leaves a command out of its group's usage when it is negative.
-	Order int
-	run   func(context.Context, *Call) error
+	Hidden   bool // from its group's usage, as in VerneMQ
+	run      func(context.Context, *Call) error
 }
 
 // Part is something that a broker may not have.

@@ -216,8 +216,6 @@ type Module struct {
 type Metrics interface {
 	// Each yields the metrics; those of the same name follow each other.
 	Each(yield func(*Metric) bool)
-	// Labels are the labels and the values that they may have.
-	Labels() []Label
 	Reset()
 }
 
@@ -239,12 +237,6 @@ type Histogram struct {
 
 // Bucket counts what is not above a bound.
 type Bucket struct{ Bound, Count int64 }
-
-// Label is a label with its values.
-type Label struct {
-	Name   string
-	Values []string
-}
 
 // Tracer watches clients.
 type Tracer interface {

@@ -11,7 +11,7 @@ func metricsCommands() []Command {
 	return []Command{
 		{Name: "metrics show", About: "Show all system metrics", run: metricsShow, Flags: metricsFlags,
 			Text: "Shows the metrics. Labels select: all that are given must match."},
-		{Name: "metrics reset", About: "Set the counters to 0", run: metricsReset, Order: -1, Text: "Sets the counters to 0."},
+		{Name: "metrics reset", About: "Set the counters to 0", run: metricsReset, Hidden: true, Text: "Sets the counters to 0."},
 	}
 }
 

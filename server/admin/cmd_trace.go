@@ -15,7 +15,7 @@ func traceCommands() []Command {
 				{Name: "trunc-payload", Value: "<bytes>", Type: countType, Refuse: asTerm, About: "shows so much of a payload. Default: 200."},
 				{Name: "no-time", Type: bareType, About: "lines do not begin with the time"}},
 			Text: "Shows what a client and the broker say to each other, from before the client connects, until the input ends or Ctrl-C. Passwords are not shown."},
-		{Name: "trace stop_all", About: "End all traces", run: traceStopAll, Order: -1, Text: "Ends all traces."},
+		{Name: "trace stop_all", About: "End all traces", run: traceStopAll, Hidden: true, Text: "Ends all traces."},
 	}
 }
 

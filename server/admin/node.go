@@ -29,10 +29,9 @@ type Life interface {
 // Settings are the settings of the node.
 type Settings interface {
 	// Known tells that there is a setting of a name, Live that it may change
-	// while the node runs. Names are those that can be changed.
+	// while the node runs.
 	Known(key string) bool
 	Live(key string) bool
-	Names() []string
 	// Check tells what is wrong with a value, empty if nothing.
 	Check(key, value string) string
 	// Set changes settings, all of them or none, until the node ends.

@@ -16,8 +16,6 @@ func (liveSettings) Known(key string) bool { return config.Known(key) }
 
 func (liveSettings) Live(key string) bool { return config.MayChange(key) }
 
-func (liveSettings) Names() []string { return config.LiveKeys() }
-
 func (liveSettings) Check(key, value string) string { return config.Check(key, value) }
 
 func (liveSettings) Doc(key string) string { return config.Doc(key) }

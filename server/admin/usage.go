@@ -145,7 +145,7 @@ func (n *Node) groupUsage(g *group) string {
 	seen := map[string]bool{}
 	for _, c := range n.below(g.name) {
 		word, rest, deeper := strings.Cut(strings.TrimPrefix(c.Name, g.name+" "), " ")
-		if c.Order < 0 || seen[word] {
+		if c.Hidden || seen[word] {
 			continue
 		}
 		seen[word] = true

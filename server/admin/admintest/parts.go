@@ -156,11 +156,6 @@ func (m *Metrics) Each(yield func(*admin.Metric) bool) {
 	}
 }
 
-// Labels are their labels.
-func (*Metrics) Labels() []admin.Label {
-	return []admin.Label{{Name: "mqtt_version", Values: []string{"4", "5"}}}
-}
-
 // Reset sets counters to 0.
 func (m *Metrics) Reset() { m.reset = true }
 
