@@ -35,6 +35,10 @@ var allowed = map[string][]string{
 	"server/graphite":  {"server/config", "server/metrics"},
 	"server/status":    {"server/http", "server/metrics"},
 	"server/pki":       {"server/config", "server/plugin/reload"},
+	// What an operator can do, over interfaces.
+	"server/admin":         {"server/config"},
+	"server/admin/httpapi": {"server/admin", "codec"},
+	"server/trace":         {"codec"},
 	// Plugins know nothing of the broker; it will call them.
 	"server/plugin/reload": {},
 	"server/plugin/passwd": {"server/plugin/reload", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"},

@@ -19,6 +19,7 @@ type attached struct {
 	session session.Session
 	conn    *reactor.Conn
 	timer   uint32
+	login   *login
 }
 
 // others are the further connections of a client.
@@ -37,13 +38,13 @@ func (c *client) setOthers(list []*attached) {
 }
 
 // attach adds a connection to a client that has one.
-func (l *loop) attach(c *client, conn *reactor.Conn, p *codec.Connect) {
-	a := &attached{client: c, conn: conn}
+func (l *loop) attach(c *client, conn *reactor.Conn, p *codec.Connect, f codec.Frame) {
+	a := &attached{client: c, conn: conn, login: loginOf(p, uint32(l.unix()), c.created)}
 	a.session = session.New(a, c.session.Mountpoint, c.session.ID)
 	a.timer = l.addTimer(&a.session)
 	c.setOthers(append(c.others(), a))
 	conn.SetUser(a)
-	a.session.Join(link{conn}, p, listenerOf(conn).limits)
+	a.session.Join(l.linkTo(conn, c.session.Mountpoint, c.session.ID, f), p, listenerOf(conn).limits.Load())
 }
 
 func (a *attached) Arm(deadline uint32) { a.loop.wheel.Set(a.timer, deadline) }
@@ -76,7 +77,7 @@ func (c *client) promote() {
 	c.setOthers(slices.Delete(c.others(), 0, 1))
 	c.loop.dropTimer(c.timer)
 	old := c.session
-	c.session, c.conn, c.timer = a.session, a.conn, a.timer
+	c.session, c.conn, c.timer, c.login = a.session, a.conn, a.timer, a.login
 	c.session.Succeed(&old, c)
 	c.loop.timers[c.timer] = &c.session
 	c.conn.SetUser(c)

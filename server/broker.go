@@ -47,6 +47,9 @@ type Broker struct {
 	stopErr    error // under stopOnce
 	observed
 
+	changes sync.Mutex // one Reconfigure at a time
+	traces  traces
+
 	listenersMu sync.Mutex // see listeners.go
 	listeners   atomic.Pointer[[]*listener]
 }
@@ -107,6 +110,11 @@ func (b *Broker) home(key uint64) int {
 	return int(key & (1<<slotBits - 1) % uint64(len(b.loops)))
 }
 
+// homeOf is the loop of a client by its name.
+func (b *Broker) homeOf(mountpoint, id string) *loop {
+	return b.loops[b.home(queue.KeyOf(mountpoint, id))]
+}
+
 // Stop ends the broker in order: listeners, wills, clients (those of MQTT 5 are
 // told that the server shuts down), loops, store. A second call gives the
 // result of the first.
@@ -140,6 +148,16 @@ func (b *Broker) stop(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("cannot close the store: %w", e))
 	}
 	return err
+}
+
+// Alive tells that every loop does something within ctx.
+func (b *Broker) Alive(ctx context.Context) bool {
+	for _, l := range b.loops {
+		if b.onLoop(ctx, l, func() {}) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // everywhere runs f on every loop and waits until all have done so or ctx

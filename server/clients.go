@@ -16,9 +16,27 @@ type client struct {
 	loop    *loop
 	conn    *reactor.Conn // nil while the client is away
 	timer   uint32        // id in the loop's wheel
+	created uint32        // Unix second
 	online  bool          // counted as connected
 	more    *[]*attached  // further connections, nil when there are none
 	subs    subscriptions
+	login   *login // nil for a client without a name that has connected once
+}
+
+// login is who connected, and when.
+type login struct {
+	user  string
+	named bool   // there was a user name
+	since uint32 // Unix second
+}
+
+// loginOf is the login of a CONNECT, nil if it says no more than when the client
+// was made.
+func loginOf(p *codec.Connect, now, created uint32) *login {
+	if !p.HasUsername && now == created {
+		return nil
+	}
+	return &login{string(p.Username), p.HasUsername, now}
 }
 
 func (c *client) Clock() uint32             { return c.loop.clock() }
@@ -104,6 +122,11 @@ type link struct{ *reactor.Conn }
 func (l link) AppendShared(data []byte, ref interface{ Release() }) { l.Conn.AppendShared(data, ref) }
 
 func (l link) Finish(cause error) { l.CloseAfterFlush(cause, finishTimeout) }
+
+// find gives the client of a name, if this loop has it.
+func (l *loop) find(mountpoint, id string) *client {
+	return l.clients.find(queue.KeyOf(mountpoint, id), mountpoint, id)
+}
 
 // clientTable finds the clients of a loop by name: open addressing with linear
 // probing, because a map costs several times as much for a million clients.

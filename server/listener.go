@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vernemq/reactor"
@@ -17,9 +18,11 @@ import (
 
 // listener is what a connection has of its listener.
 type listener struct {
-	config     *config.Listener
+	config     *config.Listener // as it was opened
 	mountpoint string
-	limits     *session.Limits
+	// What holds for clients that connect now; replaced by Reconfigure.
+	limits    atomic.Pointer[session.Limits]
+	anonymous atomic.Bool
 
 	reactor  *reactor.Listener
 	pki      *pki.Source // nil without TLS
@@ -28,7 +31,10 @@ type listener struct {
 }
 
 func newListener(c *config.Config, li *config.Listener) *listener {
-	return &listener{config: li, mountpoint: li.Mountpoint, limits: limitsOf(c, li)}
+	l := &listener{config: li, mountpoint: li.Mountpoint}
+	l.limits.Store(limitsOf(c, li))
+	l.anonymous.Store(li.AllowAnonymous)
+	return l
 }
 
 func listenerOf(c *reactor.Conn) *listener { return c.Listener().Options().Tag.(*listener) }
@@ -80,7 +86,7 @@ func (li *listener) rules(b *Broker) session.Rules {
 		Versions:        li.config.AllowedVersions,
 		MaxClientIDSize: b.config.Load().MaxClientIDSize,
 		TopicMaxDepth:   b.config.Load().TopicMaxDepth,
-		Anonymous:       li.config.AllowAnonymous,
+		Anonymous:       li.anonymous.Load(),
 	}
 }
 

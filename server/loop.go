@@ -15,6 +15,7 @@ import (
 	"vernemq/reactor/wheel"
 	"vernemq/server/metrics"
 	"vernemq/server/session"
+	"vernemq/server/trace"
 	"vernemq/trie"
 )
 
@@ -68,6 +69,9 @@ type loop struct {
 
 	input   []byte // what Data is handling, for LastPackets
 	handled int    // of it, up to the packet that is being handled
+
+	traces []*trace.Trace         // nil when nobody traces
+	taps   map[*reactor.Conn]*tap // of connections that are traced; nil when there are none
 
 	metrics metrics.Set // what it has published may be read by anyone
 	drops   map[*client]int
@@ -133,6 +137,9 @@ func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
 	if code != codec.Success {
 		reply := session.Refuse(&l.connect, code)
 		l.countRefusal(v5, reply)
+		if l.traces != nil {
+			l.traceRefused(c, f, reply)
+		}
 		return 0, reply, &refusedError{id: string(l.connect.ClientID), code: code}
 	}
 	c.SetUser(&admission{id, assigned, l.metrics.Arrival(), who})
@@ -232,6 +239,11 @@ func (l *loop) mustWait(c *reactor.Conn, f codec.Frame) bool {
 // packet handles one packet. It returns false when the connection is ending.
 func (l *loop) packet(c *reactor.Conn, f codec.Frame) bool {
 	if s := sessionOf(c); s != nil {
+		if l.taps != nil {
+			if x := l.taps[c]; x != nil {
+				x.received(f)
+			}
+		}
 		return s.Packet(f)
 	}
 	a, ok := c.User().(*admission)
@@ -266,7 +278,7 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 	cl := l.clients.find(key, mountpoint, a.id)
 	if cl != nil && cl.session.Online() {
 		if l.broker.config.Load().AllowMultipleSessions {
-			l.attach(cl, c, &l.connect)
+			l.attach(cl, c, &l.connect, f)
 			l.logConnected(c, a.id)
 			return true
 		}
@@ -280,15 +292,16 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool 
 		cl = l.newClient(mountpoint, a.id)
 	}
 	cl.conn = c
+	cl.login = loginOf(&l.connect, uint32(l.unix()), cl.created)
 	c.SetUser(cl)
 	l.metrics.Answered(a.arrival)
-	cl.session.Connect(link{c}, &l.connect, a.assigned, listenerOf(c).limits)
+	cl.session.Connect(l.linkTo(c, mountpoint, a.id, f), &l.connect, a.assigned, listenerOf(c).limits.Load())
 	l.logConnected(c, a.id)
 	return true
 }
 
 func (l *loop) newClient(mountpoint, id string) *client {
-	c := &client{loop: l}
+	c := &client{loop: l, created: uint32(l.unix())}
 	c.session = session.New(c, mountpoint, id)
 	c.timer = l.addTimer(&c.session)
 	l.clients.add(c)
@@ -351,6 +364,9 @@ func (l *loop) Closed(c *reactor.Conn, err error) {
 	if s := sessionOf(c); s != nil {
 		s.Lost()
 	}
+	if l.taps != nil {
+		l.untap(c)
+	}
 }
 
 // Tick fires the timers that are due, unless the broker stops: what a session
@@ -372,6 +388,9 @@ func (l *loop) Tick(now uint32) {
 
 // EndTurn hands records over to the store and messages to other loops.
 func (l *loop) EndTurn() {
+	for _, x := range l.taps {
+		x.endTurn()
+	}
 	l.handIn()
 	for t, batch := range l.out {
 		if len(batch) > 0 {

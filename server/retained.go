@@ -20,6 +20,16 @@ func (l *loop) retain(mountpoint string, p *queue.Publication) {
 	l.records().Retain(mountpoint, p.Topic)
 }
 
+// forgetRetained removes the retained message of a topic, if there is one.
+func (l *loop) forgetRetained(mountpoint, topic string) bool {
+	old, had := l.broker.retained.Delete(mountpoint, topic)
+	if had {
+		l.broker.retainedBytes.Add(-sizeOf(old, true))
+		l.records().Retain(mountpoint, []byte(topic))
+	}
+	return had
+}
+
 // retainedFor yields the retained messages that match a filter at a Unix
 // second. One that has expired goes when it is met.
 func (l *loop) retainedFor(mountpoint string, filter []byte, now int64, yield func(*queue.Message) bool) {

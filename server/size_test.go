@@ -17,7 +17,7 @@ func TestSizes(t *testing.T) {
 	}{
 		{"reactor.Conn", unsafe.Sizeof(reactor.Conn{}), 96},
 		{"session.Session", unsafe.Sizeof(session.Session{}), 136},
-		{"client", unsafe.Sizeof(client{}), 184},
+		{"client", unsafe.Sizeof(client{}), 200},
 		{"subscription", unsafe.Sizeof(subscription{}), 40},
 		{"route", unsafe.Sizeof(route{}), 40},
 	} {

@@ -57,13 +57,15 @@ func app() *cli.App {
 			{Name: "console", Usage: "run in the foreground", Flags: append([]cli.Flag{helloFlag}, nodeFlags...), Action: console},
 			{Name: "start", Usage: "run in the background; returns when clients can connect", Flags: nodeFlags, Action: start},
 			{Name: "stop", Usage: "stop a node; returns when it has ended", Flags: nodeFlags, Action: stop},
+			{Name: "restart", Usage: "stop a node and start it again", Flags: nodeFlags, Action: restart},
 			{Name: "ping", Usage: "answer pong if the node runs", Flags: nodeFlags, Action: ping},
+			{Name: "getpid", Usage: "print the number of the node's process", Flags: nodeFlags, Action: getpid},
 			{Name: "version", Usage: "print the version", Action: func(c *cli.Context) error {
 				fmt.Fprintln(c.App.Writer, version)
 				return nil
 			}},
 			{Name: "chkconfig", Usage: "check the configuration", Flags: nodeFlags, Action: chkconfig},
-			{Name: "config", Usage: "show the configuration", Action: noCommand, Subcommands: []*cli.Command{
+			{Name: "config", Usage: "show the configuration", Action: noConfigCommand, Subcommands: []*cli.Command{
 				{Name: "effective", Usage: "print every setting in force", Flags: nodeFlags, Action: effective},
 				{Name: "describe", Usage: "explain a `KEY`", ArgsUsage: "KEY", Flags: nodeFlags, Action: describe},
 			}},
@@ -80,6 +82,15 @@ func noCommand(c *cli.Context) error {
 	return fmt.Errorf("a command is missing: try vernemq --help")
 }
 
+// noConfigCommand lists what there is.
+func noConfigCommand(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return noCommand(c)
+	}
+	fmt.Fprintln(c.App.Writer, "Valid commands for vernemq config are:\n  vernemq config effective\n  vernemq config describe VARIABLE")
+	return cli.Exit("", 1)
+}
+
 // reasonAlone lets a bad option give its reason without the whole usage.
 func reasonAlone(_ *cli.Context, err error, _ bool) error { return err }
 
@@ -93,20 +104,12 @@ func quiet(commands []*cli.Command) {
 	}
 }
 
-// dirs gives the layout below the base directory.
-func dirs(base string) config.Dirs {
-	if base == "/" {
-		return config.Dirs{Base: "/", Etc: "/etc/vernemq", Data: "/var/lib/vernemq", Log: "/var/log/vernemq", Share: "/usr/share/vernemq"}
-	}
-	return config.Dirs{Base: base, Etc: base + "/etc", Data: base + "/data", Log: base + "/log", Share: base + "/share"}
-}
-
 // load reads the configuration that the flags name.
 func load(c *cli.Context) (*config.Loaded, error) {
 	if c.NArg() > 0 && c.Command.Name != "describe" {
 		return nil, fmt.Errorf("unexpected argument %q: try vernemq %s --help", c.Args().First(), c.Command.Name)
 	}
-	d := dirs(c.String("base"))
+	d := config.DirsOf(c.String("base"))
 	file := c.String("config")
 	if file == "" {
 		file = d.Etc + "/vernemq.conf"
@@ -157,11 +160,11 @@ func describe(c *cli.Context) error {
 			fmt.Fprintln(c.App.Writer, text)
 			return nil
 		}
-		return fmt.Errorf("variable '%s' not found", key)
+		return cli.Exit("", 1)
 	}
 	text, ok := l.Describe(key)
 	if !ok {
-		return fmt.Errorf("variable '%s' not found", key)
+		text = fmt.Sprintf("Variable '%s' not found ", key) // which is no failure, as ever
 	}
 	fmt.Fprintln(c.App.Writer, text)
 	return nil

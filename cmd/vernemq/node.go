@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 
 	"vernemq/server"
 	"vernemq/server/config"
@@ -30,6 +31,9 @@ func console(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if running(l.Config.DataDir) {
+		return errRunning
+	}
 	logs, err := logging.Open(l.Config.Log, c.App.Writer)
 	if err != nil {
 		return err
@@ -41,11 +45,17 @@ func console(c *cli.Context) error {
 		log.Warn(w)
 	}
 	defer reopenOnSignal(logs)()
-	if err := run(c, l.Config, logs); err != nil {
+	if err := run(c, &life{live: config.NewLive(l), log: log, logs: logs}, logs); err != nil {
 		log.Error("node failed", "cause", err.Error())
 		return err
 	}
 	return nil
+}
+
+// running tells that a node answers on a data directory.
+func running(dataDir string) bool {
+	answer, err := daemon.Ask(dataDir, "ping")
+	return err == nil && answer == "pong"
 }
 
 // reopenOnSignal opens the log files again after SIGUSR1, as logrotate wants
@@ -62,9 +72,8 @@ func reopenOnSignal(logs *logging.Log) (stop func()) {
 	return func() { signal.Stop(signals); close(signals); <-done }
 }
 
-func run(c *cli.Context, cfg *config.Config, logs *logging.Log) error {
-	log := logs.Logger()
-	lock, err := daemon.Acquire(cfg.DataDir)
+func run(c *cli.Context, n *life, logs *logging.Log) error {
+	lock, err := daemon.Acquire(n.live.Current().Config.DataDir)
 	if err != nil {
 		return err
 	}
@@ -74,28 +83,60 @@ func run(c *cli.Context, cfg *config.Config, logs *logging.Log) error {
 	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more ends nothing
 	defer signal.Stop(signals)
 
-	st, err := openStore(cfg, log)
-	if err != nil {
-		return err
-	}
-	b, err := server.New(cfg, st, log)
-	if err != nil {
-		return errors.Join(err, st.Close())
-	}
-	if err := serve(c, b, cfg, logs, signals); err != nil {
-		return errors.Join(err, stopBroker(b))
-	}
-	return stopBroker(b)
+	err = serve(c, n, logs, signals)
+	daemon.Notify("STOPPING=1")
+	return errors.Join(err, n.end())
 }
 
 // serve opens the doors and waits for the end.
-func serve(c *cli.Context, b *server.Broker, cfg *config.Config, logs *logging.Log, signals chan os.Signal) error {
-	log := logs.Logger()
+func serve(c *cli.Context, n *life, logs *logging.Log, signals chan os.Signal) error {
+	cfg := n.live.Current().Config
+	node, keys, err := administrable(n, logs)
+	if err != nil {
+		return err
+	}
+	n.node, n.keys = node, keys
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	stopped := make(chan struct{}, 1)
-	control, err := daemon.Serve(cfg.DataDir, log, func(request string) string {
+	control, err := daemon.Serve(cfg.DataDir, n.log, daemon.Handlers{Answer: answer(stopped), Stream: stream(ctx, node, n.log)})
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	n.live.Follow(n.reconfigure)
+	if err := n.open(); err != nil {
+		return err
+	}
+	n.greet(c)
+	daemon.Ready()
+	daemon.Notify("READY=1")
+	go daemon.Watchdog(ctx, n.alive)
+	onTerminal := term.IsTerminal(int(os.Stdin.Fd()))
+	for {
+		select {
+		case s := <-signals:
+			terminalGone := onTerminal && !term.IsTerminal(int(os.Stdin.Fd()))
+			if s == syscall.SIGHUP && !terminalGone {
+				reload(n, logs)
+				continue
+			}
+			n.log.Info("node stops", "signal", s.String())
+		case <-stopped:
+			n.log.Info("node stops", "by", "vernemq stop")
+		}
+		return nil
+	}
+}
+
+// answer answers the one-line requests of the control socket.
+func answer(stopped chan<- struct{}) func(string) string {
+	return func(request string) string {
 		switch request {
 		case "ping":
 			return "pong"
+		case "getpid":
+			return strconv.Itoa(os.Getpid())
 		case "stop":
 			select {
 			case stopped <- struct{}{}:
@@ -104,38 +145,47 @@ func serve(c *cli.Context, b *server.Broker, cfg *config.Config, logs *logging.L
 			return "stopping"
 		}
 		return "unknown request"
-	})
-	if err != nil {
-		return err
 	}
-	defer control.Close()
-	if err := b.Listen(); err != nil {
-		return err
+}
+
+// greet says what listens.
+func (n *life) greet(c *cli.Context) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	cfg, b := n.live.Current().Config, n.broker.Load()
+	if b == nil { // somebody has stopped it already
+		return
 	}
-	m, err := startMonitor(b, logs, nil)
-	if err != nil {
-		return err
-	}
-	defer m.stop()
-	judgeLimits(cfg, log)
-	log.Info("node started", "node", cfg.NodeName, "version", version, "loops", cfg.Loops)
+	judgeLimits(cfg, n.log)
+	n.log.Info("node started", "node", cfg.NodeName, "version", version, "loops", cfg.Loops)
 	for _, li := range b.Listeners() {
-		log.Info("listening", "listener", li.Options().Name, "address", li.Addr().String())
+		n.log.Info("listening", "listener", li.Options().Name, "address", li.Addr().String())
 	}
-	for _, li := range m.http.Listeners() {
-		log.Info("listening", "listener", li.Config.Name, "address", li.Config.Transport+"://"+li.Addr.String())
+	for _, li := range n.monitor.http.Listeners() {
+		n.log.Info("listening", "listener", li.Config.Name, "address", li.Config.Transport+"://"+li.Addr.String())
 	}
 	if c.Bool("hello") {
-		hello(c, b, m)
+		hello(c, b, n.monitor)
 	}
-	daemon.Ready()
-	select {
-	case s := <-signals:
-		log.Info("node stops", "signal", s.String())
-	case <-stopped:
-		log.Info("node stops", "by", "vernemq stop")
+}
+
+// end stops the broker if it runs.
+func (n *life) end() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.shut()
+}
+
+// shut stops the broker and what tells of it. Under mu.
+func (n *life) shut() error {
+	n.shown.Store(nil)
+	b := n.broker.Swap(nil)
+	if b == nil {
+		return nil
 	}
-	return nil
+	n.monitor.stop()
+	n.monitor = nil
+	return stopBroker(b)
 }
 
 func stopBroker(b *server.Broker) error {
@@ -179,14 +229,17 @@ Ctrl-C stops the broker.
 `, host, port)
 }
 
-// start runs console in the background.
+// start runs console in the background. Under systemd it is the service itself.
 func start(c *cli.Context) error {
 	l, err := load(c)
 	if err != nil {
 		return err
 	}
-	if answer, err := daemon.Ask(l.Config.DataDir, "ping"); err == nil && answer == "pong" {
-		return errors.New("node is already running")
+	if running(l.Config.DataDir) {
+		return errRunning
+	}
+	if daemon.Supervised() {
+		return console(c)
 	}
 	args := []string{"console", "--base", c.String("base")}
 	if f := c.String("config"); f != "" {
@@ -201,12 +254,47 @@ func start(c *cli.Context) error {
 	return nil
 }
 
-func ping(c *cli.Context) error {
-	l, err := load(c)
-	if err != nil {
+// restart stops the node and starts it again. It fails when there is none.
+func restart(c *cli.Context) error {
+	if err := stop(c); err != nil {
 		return err
 	}
-	answer, err := daemon.Ask(l.Config.DataDir, "ping")
+	return start(c)
+}
+
+// ask asks the node something. Without a node the error says so in VerneMQ's
+// words.
+func ask(c *cli.Context, request string) (l *config.Loaded, answer string, err error) {
+	if l, err = load(c); err != nil {
+		return nil, "", err
+	}
+	answer, err = daemon.Ask(l.Config.DataDir, request)
+	if errors.Is(err, daemon.ErrNotRunning) {
+		err = notResponding(l.Config.NodeName)
+	}
+	return l, answer, err
+}
+
+// alreadyRunning is the error when there is a node already, in VerneMQ's words.
+type alreadyRunning struct{}
+
+func (alreadyRunning) Error() string { return "Node is already running!" }
+
+var errRunning error = alreadyRunning{}
+
+// notResponding is the error when no node answers.
+type notResponding string
+
+func (n notResponding) Error() string {
+	return fmt.Sprintf("Node '%s' not responding to pings.", string(n))
+}
+
+func ping(c *cli.Context) error { return printAnswer(c, "ping") }
+
+func getpid(c *cli.Context) error { return printAnswer(c, "getpid") }
+
+func printAnswer(c *cli.Context, request string) error {
+	_, answer, err := ask(c, request)
 	if err != nil {
 		return err
 	}
@@ -216,11 +304,12 @@ func ping(c *cli.Context) error {
 
 // stop asks the node to stop and waits until its data directory is free.
 func stop(c *cli.Context) error {
-	l, err := load(c)
+	l, _, err := ask(c, "stop")
 	if err != nil {
-		return err
-	}
-	if _, err := daemon.Ask(l.Config.DataDir, "stop"); err != nil {
+		var none notResponding
+		if errors.As(err, &none) {
+			fmt.Fprintln(c.App.Writer, "Node is not running!")
+		}
 		return err
 	}
 	for end := time.Now().Add(2 * stopTimeout); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {

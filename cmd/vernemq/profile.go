@@ -62,7 +62,7 @@ func unitOf(c *cli.Context) (u tuning.Unit, err error) {
 		}
 	}
 	u.Set = c.StringSlice("set")
-	d := dirs(u.Base)
+	d := config.DirsOf(u.Base)
 	u.Data, u.Logs = d.Data, d.Log
 	// The configuration as the unit will read it: relative paths start from
 	// its base.

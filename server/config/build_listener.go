@@ -63,7 +63,8 @@ func (l *Loaded) listener(transport, name string) (Listener, error) {
 	for _, v := range list(l.inherit(transport, name, "allowed_protocol_versions")) {
 		li.AllowedVersions = append(li.AllowedVersions, byte(number(v)))
 	}
-	li.AllowAnonymous = l.on("allow_anonymous") || l.on(key+".allow_anonymous_override")
+	li.AnonymousOverride = l.on(key + ".allow_anonymous_override")
+	li.AllowAnonymous = l.on("allow_anonymous") || li.AnonymousOverride
 	li.MaxConnectionLifetime = time.Duration(number(l.inherit(transport, name, "max_connection_lifetime"))) * time.Second
 	for i, v := range list(l.inherit(transport, name, "buffer_sizes")) {
 		li.BufferSizes[i] = number(v)

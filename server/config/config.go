@@ -75,6 +75,7 @@ type Listener struct {
 	Mountpoint            string
 	AllowedVersions       []byte
 	AllowAnonymous        bool // by its own option or the global one
+	AnonymousOverride     bool // its own option
 	MaxConnectionLifetime time.Duration
 	BufferSizes           [3]int // bytes: send, receive, the loop's read buffer; 0 = the kernel's
 	NoDelay               bool

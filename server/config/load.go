@@ -15,12 +15,24 @@ import (
 // Dirs is the layout on disk. Relative paths in values start from Base.
 type Dirs struct{ Base, Etc, Data, Log, Share string }
 
+// DirsOf is the layout below a base directory. That of / is that of an installed
+// package.
+func DirsOf(base string) Dirs {
+	if base == "/" {
+		return Dirs{Base: "/", Etc: "/etc/vernemq", Data: "/var/lib/vernemq", Log: "/var/log/vernemq", Share: "/usr/share/vernemq"}
+	}
+	return Dirs{Base: base, Etc: base + "/etc", Data: base + "/data", Log: base + "/log", Share: base + "/share"}
+}
+
 // Loaded is a configuration with where its values come from.
 type Loaded struct {
 	Config   *Config
 	Warnings []string // one line each
 	settings map[string]Setting
 	dirs     Dirs
+
+	file      string // what Load was called with
+	overrides []string
 }
 
 // Load reads a configuration file. overrides are KEY=VALUE and win over the
@@ -36,7 +48,7 @@ func Load(path string, overrides []string, dirs Dirs) (*Loaded, error) {
 		}
 		p.settings = append(p.settings, Setting{Key: k, Value: v, File: "--set " + k})
 	}
-	l := &Loaded{settings: map[string]Setting{}, dirs: dirs}
+	l := &Loaded{settings: map[string]Setting{}, dirs: dirs, file: path, overrides: overrides}
 	errs := slices.Concat(p.errs, l.take(p.settings))
 	if len(errs) == 0 {
 		errs = l.build()
@@ -58,7 +70,7 @@ func (l *Loaded) take(settings []Setting) (errs Errors) {
 		}
 		raw[s.Key] = s
 	}
-	sub := substitution{values: raw, raw: l.defaultOf, done: map[string]string{}}
+	sub := substitution{values: raw, raw: l.defaultOf, done: map[string]string{}, environment: map[string]bool{}}
 	for _, name := range sortedSettings(raw) {
 		s := raw[name]
 		k := find(name)
@@ -71,7 +83,7 @@ func (l *Loaded) take(settings []Setting) (errs Errors) {
 			errs = append(errs, err)
 			continue
 		}
-		s.Value = value
+		s.Value, s.Environment = value, sub.environment[name]
 		if why := k.typ.check(value); why != "" {
 			errs = append(errs, fmt.Errorf("%s: Error transforming datatype for: %s: %s", s.where(), name, why))
 			continue

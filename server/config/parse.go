@@ -17,6 +17,9 @@ type Setting struct {
 	Value string
 	File  string
 	Line  int // 0 for an override
+	// Environment tells that part of the value comes from an environment
+	// variable.
+	Environment bool
 }
 
 // where names the place of a setting for messages.

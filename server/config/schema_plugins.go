@@ -28,12 +28,12 @@ var basicPluginKeys = []key{
 	{"vmq_bcrypt.nif_pool_max_overflow", atLeast(1), "10", later, "Further workers for bcrypt."},
 	{"vmq_bcrypt.default_log_rounds", between(4, 31), "12", later, "Cost of bcrypt."},
 	{"vmq_bcrypt.mechanism", enum("nif", "port"), "port", ignored, "Implementation of bcrypt in VerneMQ."},
-	{"vmq_http_pub.mqtt_auth.mode", enum("on-behalf-of", "predefined"), "on-behalf-of", later, "Whose name a message published over HTTP has."},
+	{"vmq_http_pub.mqtt_auth.mode", enum("on-behalf-of", "predefined"), "on-behalf-of", 0, "Whose name a message published over HTTP has."},
 	{"vmq_http_pub.mqtt_auth.auth_plugin", stringType, "mqtt", ignored, "Unused by VerneMQ itself."},
-	{"vmq_http_pub.mqtt_auth.user", stringType, none, later, "User name of messages published over HTTP."},
-	{"vmq_http_pub.mqtt_auth.password", stringType, none, later, "Password of messages published over HTTP."},
-	{"vmq_http_pub.mqtt_auth.client_id", stringType, none, later, "Client id of messages published over HTTP."},
-	{"vmq_http_pub.mountpoint", stringType, none, later, "Mountpoint of messages published over HTTP."},
+	{"vmq_http_pub.mqtt_auth.user", stringType, none, 0, "User name of messages published over HTTP."},
+	{"vmq_http_pub.mqtt_auth.password", stringType, none, 0, "Password of messages published over HTTP."},
+	{"vmq_http_pub.mqtt_auth.client_id", stringType, none, 0, "Client id of messages published over HTTP."},
+	{"vmq_http_pub.mountpoint", stringType, none, 0, "Mountpoint of messages published over HTTP."},
 }
 
 // databases are those that authenticate through Lua, with the defaults of

@@ -14,6 +14,8 @@ type substitution struct {
 	raw    func(key string) (string, bool) // the default of a key
 	path   []string                        // keys being replaced, to find circles
 	done   map[string]string               // keys that are replaced
+	// environment are the keys whose values have part of the environment.
+	environment map[string]bool
 }
 
 // replace gives a value with every $(name) replaced by the value of that key
@@ -65,12 +67,15 @@ func (s *substitution) expand(set Setting) (string, error) {
 
 func (s *substitution) lookUp(set Setting, name string) (string, error) {
 	if other, ok := s.values[name]; ok {
-		return s.replace(other)
+		v, err := s.replace(other)
+		s.environment[set.Key] = s.environment[set.Key] || s.environment[name]
+		return v, err
 	}
 	if v, ok := s.raw(name); ok {
 		return s.replace(Setting{Key: name, Value: v, File: set.File, Line: set.Line})
 	}
 	if v, ok := os.LookupEnv(name); ok {
+		s.environment[set.Key] = true
 		return v, nil
 	}
 	return "", fmt.Errorf("%s: '%s' substitution requires a config variable '%s' to be set", set.where(), set.Key, name)

@@ -195,3 +195,14 @@ func curves(names []string) (ids []tls.CurveID, left []string, why string) {
 	}
 	return ids, left, ""
 }
+
+// Versions are the versions that are offered, in VerneMQ's words.
+func (t *TLS) Versions() string {
+	var names []string
+	for _, v := range versionNames {
+		if v.version >= t.MinVersion && v.version <= t.MaxVersion {
+			names = append(names, v.name)
+		}
+	}
+	return strings.Join(names, ",")
+}

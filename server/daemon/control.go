@@ -16,11 +16,12 @@ import (
 )
 
 // The control socket is a unix socket in the data directory that only the
-// broker's user may open. A request is one line, the answer is one line.
+// broker's user may open. A request is one line. The answer is one line too,
+// but for requests that begin with "admin ".
 const (
 	socketName     = "vernemq.sock"
 	controlTimeout = 5 * time.Second
-	maxRequest     = 4096
+	maxRequest     = 256 << 10
 )
 
 // ErrNotRunning tells that no broker answers in a data directory.
@@ -31,11 +32,22 @@ type Control struct {
 	listener net.Listener
 	log      *slog.Logger
 	done     chan struct{}
+	places   chan struct{} // one is taken for each connection
+	handlers Handlers
+}
+
+// Handlers answer requests. They are called from many goroutines.
+type Handlers struct {
+	// Answer gives the line that answers a line.
+	Answer func(request string) string
+	// Stream answers what follows "admin ", on the connection, which is closed
+	// when it returns.
+	Stream func(conn net.Conn, request []byte)
 }
 
 // Serve opens the control socket of a data directory on which the caller has
-// the Lock. answer is called for each request, from many goroutines.
-func Serve(dataDir string, log *slog.Logger, answer func(request string) string) (*Control, error) {
+// the Lock.
+func Serve(dataDir string, log *slog.Logger, h Handlers) (*Control, error) {
 	path := filepath.Join(dataDir, socketName)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot remove the old control socket: %w", err)
@@ -54,12 +66,12 @@ func Serve(dataDir string, log *slog.Logger, answer func(request string) string)
 		l.Close()
 		return nil, fmt.Errorf("cannot protect the control socket: %w", err)
 	}
-	c := &Control{listener: l, log: log, done: make(chan struct{})}
-	go c.accept(path, answer)
+	c := &Control{listener: l, log: log, done: make(chan struct{}), places: make(chan struct{}, mostConnections), handlers: h}
+	go c.accept(path)
 	return c, nil
 }
 
-func (c *Control) accept(path string, answer func(string) string) {
+func (c *Control) accept(path string) {
 	defer close(c.done)
 	defer os.Remove(path)
 	for {
@@ -70,16 +82,29 @@ func (c *Control) accept(path string, answer func(string) string) {
 			}
 			return
 		}
-		go func() {
-			defer conn.Close()
-			conn.SetDeadline(time.Now().Add(controlTimeout))
-			line, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadString('\n')
-			if err != nil {
-				return
-			}
-			fmt.Fprintln(conn, answer(strings.TrimSpace(line)))
-		}()
+		select {
+		case c.places <- struct{}{}:
+			go c.serve(conn)
+		default: // somebody asks in masses
+			conn.Close()
+		}
 	}
+}
+
+func (c *Control) serve(conn net.Conn) {
+	defer func() { <-c.places }()
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(controlTimeout))
+	line, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadString('\n')
+	if err != nil {
+		return
+	}
+	if request, ok := strings.CutPrefix(line, adminWord); ok && c.handlers.Stream != nil {
+		conn.SetDeadline(time.Time{})
+		c.handlers.Stream(conn, []byte(request))
+		return
+	}
+	fmt.Fprintln(conn, c.handlers.Answer(strings.TrimSpace(line)))
 }
 
 // Close closes the socket and removes it.
@@ -119,9 +144,13 @@ func Ask(dataDir, request string) (string, error) {
 // directory: a unix socket's path may not be longer than 107 bytes, a data
 // directory's may.
 func shortPath(dataDir string) (path string, done func(), err error) {
+	return shortPathTo(dataDir, socketName)
+}
+
+func shortPathTo(dataDir, name string) (path string, done func(), err error) {
 	dir, err := os.Open(dataDir)
 	if err != nil {
 		return "", nil, fmt.Errorf("cannot open the data directory: %w", err)
 	}
-	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), socketName), func() { dir.Close() }, nil
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), name), func() { dir.Close() }, nil
 }

@@ -39,7 +39,7 @@ func TestControl(t *testing.T) {
 		t.Errorf("nobody there: %v", err)
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	c, err := Serve(dir, log, func(r string) string { return "got " + r })
+	c, err := Serve(dir, log, Handlers{Answer: func(r string) string { return "got " + r }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestControl(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "vernemq.sock"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if c, err = Serve(dir, log, func(string) string { return "" }); err != nil {
+	if c, err = Serve(dir, log, Handlers{Answer: func(string) string { return "" }}); err != nil {
 		t.Fatal(err)
 	}
 	c.Close()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -114,7 +115,7 @@ func (b *broker) awaitListener() error {
 		if c, err := net.Dial("tcp", b.addr()); err == nil {
 			c.Close()
 			// Another program may have taken the port meanwhile.
-			if mosquitto() || bytes.Contains(b.log()[b.written:], []byte("listening")) {
+			if mosquitto() || slices.Contains(b.settings, "log.console=file") || bytes.Contains(b.log()[b.written:], []byte("listening")) {
 				return nil
 			}
 		}

@@ -58,10 +58,21 @@ func console(t *testing.T) (cmd *exec.Cmd, addr string, out *os.File) {
 	}
 }
 
-// TestHangup stops a node in order when its terminal goes.
+// TestHangup reads the files again; a node without a terminal goes on.
 func TestHangup(t *testing.T) {
-	cmd, _, _ := console(t)
+	cmd, addr, out := console(t)
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(line, "configuration reloaded") {
+		t.Errorf("%q, %v", line, err)
+	}
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil {

@@ -113,6 +113,11 @@ func (l *Log) Module(name string) *slog.Logger {
 	return slog.New(&handler{log: l, module: m})
 }
 
+// ErrUnknown is the error of SetLevel for a name that nothing has.
+//
+//lint:ignore ST1005 VerneMQ says it in these words
+var ErrUnknown = errors.New("Unknown logger")
+
 // SetLevel sets the lowest level of a place (console, consolefile, default,
 // crash, syslog) or of a module, which then counts for all places. It says so
 // in the log.
@@ -134,7 +139,7 @@ func (l *Log) SetLevel(name, level string) error {
 	l.mu.Unlock()
 	if m == nil {
 		//lint:ignore ST1005 VerneMQ says it in these words
-		return fmt.Errorf("Unknown logger: %s", name)
+		return fmt.Errorf("%w: %s", ErrUnknown, name)
 	}
 	m.level.Store(v)
 	m.apart.Store(true)

@@ -113,10 +113,7 @@ func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 		if !c.CleanStart {
 			s.expiry = never
 		}
-		s.window = uint16(l.MaxInflight)
-		if l.MaxInflight <= 0 || l.MaxInflight > 65535 {
-			s.window = 65535
-		}
+		s.window = windowOf(l.MaxInflight)
 	}
 	// One identifier stays free, so that there is always a next one.
 	s.window = min(max(s.window, 1), 65534)

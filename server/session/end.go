@@ -37,6 +37,17 @@ func (s *Session) Suspend(cause *codec.Error) {
 	s.Kick(cause)
 }
 
+// Remove ends the session by the broker's will, and before it the connection.
+// The host does not use the session afterwards.
+func (s *Session) Remove(cause *codec.Error) {
+	s.flags &^= persistent
+	if s.link != nil {
+		s.end(cause)
+		return
+	}
+	s.over()
+}
+
 // Malformed ends the connection because the bytes that arrived are no packet.
 func (s *Session) Malformed(err error) { s.fail(err) }
 

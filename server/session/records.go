@@ -127,6 +127,10 @@ func (s *Session) Restore(r *store.Session, l *Limits) {
 		if s.ends = s.expires(); s.v5() && s.expiry == 0 {
 			s.ends = loopClock(now, 0) // it ended with its connection
 		}
+	} else if !s.v5() { // the setting may be another one now
+		if l.PersistentExpiry > 0 {
+			s.ends = loopClock(now, r.Absent+int64(l.PersistentExpiry)-unix)
+		}
 	} else if r.Ends != 0 {
 		s.ends = loopClock(now, r.Ends-unix)
 	}

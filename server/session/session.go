@@ -116,8 +116,8 @@ type Scratch struct {
 	Retained    []bool // which filters of a SUBSCRIBE want retained messages
 }
 
-// Limits are the settings that a session follows. They are read when the
-// client connects and never change for that connection.
+// Limits are the settings that a session follows. They never change; a session
+// is given others with Adopt.
 type Limits struct {
 	MaxRate              int    // messages per second that the client may publish, 0 = no limit
 	Lifetime             uint32 // seconds that a connection may last, 0 = for ever

@@ -1,0 +1,51 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// adminWord begins a request whose answer is a stream.
+const adminWord = "admin "
+
+// mostConnections is the number of requests that are answered at a time.
+const mostConnections = 128
+
+// DialAdmin opens a connection to the broker whose control socket is path, and
+// sends a request that Serve hands to its stream function. ErrNotRunning tells
+// that there is none.
+func DialAdmin(path string, request []byte) (*net.UnixConn, error) {
+	dir, name := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	short, done, err := shortPathTo(dir, name)
+	var conn net.Conn
+	if err == nil {
+		defer done()
+		conn, err = net.DialTimeout("unix", short, controlTimeout)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
+		return nil, ErrNotRunning
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("cannot reach the node: %w: only the broker's user and root may", fs.ErrPermission)
+	case err != nil:
+		return nil, fmt.Errorf("cannot reach the node: %w", err)
+	}
+	_ = conn.SetWriteDeadline(time.Now().Add(controlTimeout))
+	if _, err := conn.Write(append([]byte(adminWord), request...)); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("cannot ask the node: %w", err)
+	}
+	_ = conn.SetWriteDeadline(time.Time{})
+	return conn.(*net.UnixConn), nil
+}
+
+// SocketPath is the control socket of a data directory.
+func SocketPath(dataDir string) string { return filepath.Join(dataDir, socketName) }
