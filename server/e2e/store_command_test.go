@@ -87,7 +87,7 @@ func TestStoreDamaged(t *testing.T) {
 		at            float64 // where in the data
 	}{
 		{"end of a table", "*.sst", false, 0.99},
-		{"manifest", "MANIFEST-*", false, 0.5},
+		{"manifest", "MANIFEST-*", false, 0.05},
 		{"log", "*.log", true, 0.3},
 	} {
 		t.Run(x.name, func(t *testing.T) {
