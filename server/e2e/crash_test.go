@@ -188,8 +188,12 @@ func (r *rig) finish() {
 		}
 		return left
 	}
-	for end := time.Now().Add(2 * patience); len(open()) > 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	// A slow one may have far to go: it is given up when nothing comes any more.
+	for came, end := r.arrived.Load(), time.Now().Add(patience); len(open()) > 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		r.judge()
+		if n := r.arrived.Load(); n != came {
+			came, end = n, time.Now().Add(patience)
+		}
 	}
 	for _, x := range open() {
 		r.fault("at the end: %s", x)

@@ -138,7 +138,7 @@ func init() {
 		}
 		var all []string
 		for _, c := range members {
-			mine := payloadsOf(l.resume(c))
+			mine := payloadsOf(l.resume(c), 1)
 			if len(mine) == 0 || !slices.IsSorted(mine) {
 				l.t.Errorf("%s got %v", c.id, mine)
 			}

@@ -159,17 +159,23 @@ func (l *life) subscriber(v int, options byte) (c connect, topic string) {
 // wantAll fails unless exactly this waits for a client.
 func wantAll(r *raw, payloads ...string) {
 	r.t.Helper()
-	if g, w := fmt.Sprint(payloadsOf(r)), fmt.Sprint(payloads); g != w {
+	if g, w := fmt.Sprint(payloadsOf(r, len(payloads))), fmt.Sprint(payloads); g != w {
 		r.t.Fatalf("got %v, want %v", g, w)
 	}
 }
 
-// payloadsOf receives and acknowledges what waits for a client, of any QoS,
-// until nothing comes for a while.
-func payloadsOf(r *raw) (payloads []string) {
+// payloadsOf receives and acknowledges what waits for a client, of any QoS:
+// that many messages, and more until nothing comes for a while.
+func payloadsOf(r *raw, n int) (payloads []string) {
 	r.t.Helper()
 	for {
-		p, err := r.try(150 * time.Millisecond)
+		wait := 150 * time.Millisecond
+		if len(payloads) < n {
+			wait = patience
+		} else if raceEnabled {
+			wait = time.Second
+		}
+		p, err := r.try(wait)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return payloads
 		}
