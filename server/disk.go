@@ -14,7 +14,8 @@ const watchEvery = time.Second
 var errStoreFailed = &codec.Error{Code: codec.UnspecifiedError, Text: "the store has failed"}
 
 // safe tells that records are taken. While they are not, no message is accepted
-// that would be acknowledged, and no session or subscription that would be kept.
+// that would be acknowledged, and no subscription that would be kept. Sessions
+// go on, in what was kept free for that.
 func (b *Broker) safe() bool { return b.trouble.Load() == nil }
 
 // Trouble says why nothing is stored, "" when all is well. Any goroutine.

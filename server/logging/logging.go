@@ -138,7 +138,6 @@ func (l *Log) SetLevel(name, level string) error {
 	m := l.modules[name]
 	l.mu.Unlock()
 	if m == nil {
-		//lint:ignore ST1005 VerneMQ says it in these words
 		return fmt.Errorf("%w: %s", ErrUnknown, name)
 	}
 	m.level.Store(v)

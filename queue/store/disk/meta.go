@@ -48,6 +48,7 @@ func (s *Store) prepareMeta() error {
 		return err
 	}
 	s.last.Store(boot << bootShift)
+	s.isNew = boot == 1
 	return s.writeMeta(boot)
 }
 

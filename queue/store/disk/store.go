@@ -41,6 +41,7 @@ type Store struct {
 	opts      Options
 	db        *pebble.DB
 	cache     *pebble.Cache
+	isNew     bool // until it is open
 	guard     *guardFS
 	fail      *failure
 	piece     int
@@ -74,6 +75,13 @@ func Open(o Options) (*Store, error) {
 	s.running.Add(1)
 	go s.write()
 	go s.standBy()
+	if s.isNew && o.Sync {
+		// Pebble began the first log before the format was raised, without notes
+		// of how much of it was synced. The next one has them.
+		if err := s.guarded(s.db.Flush); err != nil {
+			return nil, fmt.Errorf("cannot make store %s: %w", o.Dir, errors.Join(err, s.Close()))
+		}
+	}
 	return s, nil
 }
 
