@@ -91,9 +91,6 @@ func (c *Chain[R, M]) Wait(ctx context.Context, r *R, from int, done func(Answer
 	w.submit()
 }
 
-// Cause is an error for the log.
-func (r *Refusal) Error() string { return r.Cause }
-
 // wait is a request on its way through the slow part of a chain.
 type wait[R, M any] struct {
 	*Chain[R, M]

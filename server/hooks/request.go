@@ -153,14 +153,14 @@ func (r *Unsubscribe) clone() *Unsubscribe {
 
 func (r *Drop) clone() *Drop { return &Drop{*r.Message.clone(), r.Reason} }
 
-func (r *Client) clone() *Client {
-	c := *r
-	return &c
+func (c *Client) clone() *Client {
+	copied := *c
+	return &copied
 }
 
 func (r *ConfigChange) clone() *ConfigChange { return r }
 
-func (r *Client) who() *Client { return r }
+func (c *Client) who() *Client { return c }
 
 func (r *ConfigChange) who() *Client { return &Client{} }
 
@@ -168,7 +168,7 @@ func (r *ConfigChange) who() *Client { return &Client{} }
 func (r *Register) size() int     { return 256 + len(r.Password) + len(r.Properties) }
 func (r *Auth) size() int         { return 256 + len(r.Data) + len(r.Properties) }
 func (r *Message) size() int      { return 256 + len(r.Topic) + len(r.Payload) + len(r.Properties) }
-func (r *Client) size() int       { return 128 }
+func (c *Client) size() int       { return 128 }
 func (r *ConfigChange) size() int { return 128 }
 
 func (r *Subscribe) size() int {
