@@ -55,7 +55,10 @@ func (l *Loaded) build() (errs Errors) {
 	if v := l.value("persistent_client_expiration"); v != "never" {
 		c.PersistentClientExpiration, _ = parseExpiry(v)
 	}
-	c.Listeners, errs = l.listeners()
+	c.DisconnectUnauthorizedV3 = l.on("disconnect_on_unauthorized_publish_v3")
+	errs = l.plugins(c)
+	listeners, more := l.listeners()
+	c.Listeners, errs = listeners, append(errs, more...)
 	if len(errs) == 0 && len(c.Listeners) == 0 {
 		errs = append(errs, errNoListener)
 	}
@@ -131,6 +134,9 @@ func (l *Loaded) listeners() (out []Listener, errs Errors) {
 			continue
 		}
 		li, err := l.listener(w[1], w[2])
+		if err == nil {
+			err = l.checkChains(&li)
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -192,6 +198,9 @@ func (l *Loaded) listener(transport, name string) (Listener, error) {
 	for _, v := range list(l.inherit(transport, name, "allowed_protocol_versions")) {
 		li.AllowedVersions = append(li.AllowedVersions, byte(number(v)))
 	}
+	li.AuthPlugins = list(l.inherit(transport, name, "auth_plugins"))
+	li.AuthzPlugins = list(l.inherit(transport, name, "authz_plugins"))
+	li.ForwardConnectionOpts = l.inherit(transport, name, "forward_connection_opts") == "on"
 	li.AllowAnonymous = l.on("allow_anonymous") || l.on(key+".allow_anonymous_override")
 	li.MaxConnectionLifetime = time.Duration(number(l.inherit(transport, name, "max_connection_lifetime"))) * time.Second
 	for i, v := range list(l.inherit(transport, name, "buffer_sizes")) {

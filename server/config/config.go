@@ -45,6 +45,16 @@ type Config struct {
 	LogConsoleFormat   string // text or json
 	LogFileFormat      string
 
+	DisconnectUnauthorizedV3 bool // an MQTT 3.1 client whose publish is refused
+
+	Plugins         []Plugin
+	PasswordFile    string
+	PasswordReload  time.Duration // 0 = never
+	ACLFile         string
+	ACLReload       time.Duration // 0 = never
+	Webhooks        []Webhook     // by their names
+	WebhookSettings WebhookSettings
+
 	Listeners []Listener
 
 	BaseDir, EtcDir, DataDir, LogDir string
@@ -60,8 +70,38 @@ type Listener struct {
 	Acceptors             int    // accepted for compatibility
 	Mountpoint            string
 	AllowedVersions       []byte
-	AllowAnonymous        bool // by its own option or the global one
+	AllowAnonymous        bool     // by its own option or the global one
+	AuthPlugins           []string // nil = all plugins
+	AuthzPlugins          []string // nil = all plugins
+	ForwardConnectionOpts bool
 	MaxConnectionLifetime time.Duration
 	BufferSizes           [3]int // bytes: send, receive, the loop's read buffer; 0 = the kernel's
 	NoDelay               bool
+}
+
+// Plugin is a plugin that is enabled.
+type Plugin struct {
+	Name        string
+	Dir         string // of its files
+	Priority    int
+	HasPriority bool
+}
+
+// Webhook is an endpoint of vmq_webhooks.
+type Webhook struct {
+	Hook, Endpoint  string
+	Base64          bool
+	NoPayload       bool
+	ResponseTimeout time.Duration
+}
+
+// WebhookSettings are those of all webhooks.
+type WebhookSettings struct {
+	MaxConnections                 int
+	IdleTimeout                    time.Duration
+	CAFile                         string // "" = the system's certificates
+	CertFile, KeyFile, KeyPassword string
+	TLSVersion                     string
+	SkipVerify                     bool
+	Depth                          int
 }
