@@ -37,13 +37,14 @@ func (c *client) setOthers(list []*attached) {
 }
 
 // attach adds a connection to a client that has one.
-func (l *loop) attach(c *client, conn *reactor.Conn, p *codec.Connect) {
+func (l *loop) attach(c *client, conn *reactor.Conn, p *codec.Connect, adm *admission, limits *session.Limits) {
 	a := &attached{client: c, conn: conn}
 	a.session = session.New(a, c.session.Mountpoint, c.session.ID)
 	a.timer = l.addTimer(&a.session)
 	c.setOthers(append(c.others(), a))
 	conn.SetUser(a)
-	a.session.Join(link{conn}, p, listenerOf(conn).limits)
+	l.tellRegistered(conn, adm, p)
+	a.session.Join(link{conn}, p, &adm.Admission, limits)
 }
 
 func (a *attached) Arm(deadline uint32) { a.loop.wheel.Set(a.timer, deadline) }

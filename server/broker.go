@@ -20,6 +20,7 @@ import (
 	"vernemq/queue/store"
 	"vernemq/reactor"
 	"vernemq/server/config"
+	"vernemq/server/hooks"
 	"vernemq/server/metrics"
 	"vernemq/trie"
 )
@@ -32,6 +33,7 @@ const slotBits = 12
 type Broker struct {
 	log        *slog.Logger
 	config     atomic.Pointer[config.Config] // replaced as a whole
+	hooks      *hooks.Registry
 	reactor    *reactor.Reactor
 	loops      []*loop
 	store      store.Store
@@ -54,6 +56,10 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 	}
 	b := &Broker{log: log, store: st, stopping: make(chan struct{}), shares: map[uint32]*group{}, index: trie.NewIndex[route](), retained: trie.NewTopics[*queue.Message]()}
 	b.config.Store(cfg)
+	b.hooks = hooks.New(log, cfg.TopicMaxDepth)
+	if err := b.startPlugins(cfg); err != nil {
+		return nil, errors.Join(err, b.stopPlugins(context.Background()))
+	}
 	r, err := reactor.New(reactor.Config{
 		Loops:          cfg.Loops,
 		LobbySize:      cfg.LobbySize,
@@ -70,7 +76,7 @@ func New(cfg *config.Config, st store.Store, log *slog.Logger) (*Broker, error) 
 		Log: log,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot make the reactor: %w", err)
+		return nil, errors.Join(fmt.Errorf("cannot make the reactor: %w", err), b.stopPlugins(context.Background()))
 	}
 	b.reactor = r
 	for _, l := range b.loops {
@@ -93,15 +99,26 @@ func (b *Broker) home(key uint64) int {
 // none stays open.
 func (b *Broker) Listen() error {
 	for i := range b.config.Load().Listeners {
-		li := newListener(b.config.Load(), &b.config.Load().Listeners[i])
-		l, err := b.reactor.Listen(li.options())
+		l, err := b.listen(&b.config.Load().Listeners[i])
 		if err != nil {
 			b.closeListeners(context.Background())
-			return fmt.Errorf("cannot open listener.%s.%s: %w", li.config.Transport, li.config.Name, err)
+			return err
 		}
 		b.listeners = append(b.listeners, l)
 	}
 	return nil
+}
+
+func (b *Broker) listen(c *config.Listener) (*reactor.Listener, error) {
+	chains, err := b.chainsOf(c)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open listener.%s.%s: %w", c.Transport, c.Name, err)
+	}
+	l, err := b.reactor.Listen(newListener(b.config.Load(), c, chains).options())
+	if err != nil {
+		return nil, fmt.Errorf("cannot open listener.%s.%s: %w", c.Transport, c.Name, err)
+	}
+	return l, nil
 }
 
 func (b *Broker) closeListeners(ctx context.Context) {
@@ -138,6 +155,9 @@ func (b *Broker) stop(ctx context.Context) error {
 		if errors.Is(err, reactor.ErrStuck) {
 			return err // what runs may use the store
 		}
+	}
+	if e := b.stopPlugins(ctx); e != nil {
+		err = errors.Join(err, e)
 	}
 	if e := b.store.Close(); e != nil {
 		err = errors.Join(err, fmt.Errorf("cannot close the store: %w", e))

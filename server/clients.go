@@ -29,8 +29,6 @@ func (c *client) Subscriptions() int        { return c.subs.len() }
 
 func (c *client) Arm(deadline uint32) { c.loop.wheel.Set(c.timer, deadline) }
 
-func (c *client) Publish(p *queue.Publication) { c.loop.publish(c.session.Mountpoint, p) }
-
 func (c *client) Subscribe(f *codec.Filter, id uint32) (bool, codec.ReasonCode) {
 	return c.loop.subscribe(c, f, id)
 }
@@ -39,6 +37,7 @@ func (c *client) Unsubscribe(filter []byte) bool {
 	if filter != nil {
 		return c.loop.unsubscribe(c, filter)
 	}
+	c.unsubscribedAll()
 	all := c.subs.list
 	c.subs = subscriptions{}
 	for _, x := range all {
@@ -66,7 +65,10 @@ func (c *client) Presence(online bool) {
 	}
 }
 
-func (c *client) Dropped() { c.loop.drops[c]++ }
+func (c *client) Dropped() {
+	c.loop.drops[c]++
+	c.dropped()
+}
 
 func (c *client) Redeliver(share uint32, m *queue.Message) { c.loop.redeliver(share, m) }
 

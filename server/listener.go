@@ -3,10 +3,12 @@ package server
 import (
 	"io/fs"
 	"log/slog"
+	"net"
 	"time"
 
 	"vernemq/reactor"
 	"vernemq/server/config"
+	"vernemq/server/hooks"
 	"vernemq/server/session"
 	"vernemq/tuning"
 )
@@ -18,8 +20,26 @@ type listener struct {
 	limits     *session.Limits
 }
 
-func newListener(c *config.Config, li *config.Listener) *listener {
-	return &listener{li, li.Mountpoint, limitsOf(c, li)}
+// newListener makes a listener whose clients the plugin chains of a number
+// decide about.
+func newListener(c *config.Config, li *config.Listener, chains int) *listener {
+	l := &listener{config: li, mountpoint: li.Mountpoint, limits: limitsOf(c, li)}
+	l.limits.Chains = chains
+	return l
+}
+
+// connectionOf is what auth_on_register is told about the listener that a
+// client came through, nil for nothing.
+func connectionOf(c *reactor.Conn) *hooks.Connection {
+	if !listenerOf(c).config.ForwardConnectionOpts {
+		return nil
+	}
+	addr := c.Listener().Addr()
+	x := &hooks.Connection{ListenerAddr: addr.String(), ListenerType: "mqtt"}
+	if a, ok := addr.(*net.TCPAddr); ok {
+		x.ListenerAddr, x.ListenerPort = a.IP.String(), a.Port
+	}
+	return x
 }
 
 func listenerOf(c *reactor.Conn) *listener { return c.Listener().Options().Tag.(*listener) }
@@ -59,7 +79,6 @@ func (li *listener) rules(b *Broker) session.Rules {
 		Versions:        li.config.AllowedVersions,
 		MaxClientIDSize: b.config.Load().MaxClientIDSize,
 		TopicMaxDepth:   b.config.Load().TopicMaxDepth,
-		Anonymous:       li.config.AllowAnonymous,
 	}
 }
 
@@ -85,6 +104,9 @@ func limitsOf(c *config.Config, li *config.Listener) *session.Limits {
 		MaxSubscriptions:     c.MaxSubscriptionsPerClient,
 		TopicMaxDepth:        c.TopicMaxDepth,
 		MaxRemaining:         c.MaxMessageSize,
+		Anonymous:            li.AllowAnonymous,
+
+		DisconnectUnauthorizedV3: c.DisconnectUnauthorizedV3,
 	}
 }
 

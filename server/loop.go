@@ -62,6 +62,12 @@ type loop struct {
 	connect codec.Connect
 	random  *rand.Rand
 
+	questions  questions
+	waiting    map[*reactor.Conn]*waiting
+	deliveries map[*reactor.Conn]*pendingDelivery
+	exchanges  map[*reactor.Conn]*exchange // of clients with enhanced authentication
+	answering  map[*reactor.Conn]uint32    // clients that owe an AUTH, with the second of the loop clock until which
+
 	metrics metrics.Set // its Sum may be read by anyone
 	drops   map[*client]int
 	lines   logBudget
@@ -79,7 +85,8 @@ func newLoop(b *Broker, r *reactor.Loop) *loop {
 		broker: b, reactor: r, index: r.Index(), log: b.log,
 		wheel: wheel.New(r.Now()), store: b.store.Shard(r.Index()),
 		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
-		drops:  map[*client]int{},
+		drops:  map[*client]int{}, waiting: map[*reactor.Conn]*waiting{}, deliveries: map[*reactor.Conn]*pendingDelivery{},
+		exchanges: map[*reactor.Conn]*exchange{}, answering: map[*reactor.Conn]uint32{},
 	}
 	l.inbox = reactor.NewInbox(r, l.receive)
 	return l
@@ -97,56 +104,15 @@ func (l *loop) clock() uint32 {
 	return l.reactor.Now() + 1
 }
 
-// admission is what a connection carries from the loop that accepted it to its
-// home loop.
-type admission struct {
-	id       string
-	assigned bool
-}
-
-// Home checks a CONNECT as far as no state is needed and names the loop that
-// the client belongs to.
-func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
-	li := listenerOf(c)
-	err := codec.DecodeConnect(f, &l.connect)
-	v5 := l.connect.Version == codec.V5
-	l.metrics.IncVersion(metrics.ConnectReceived, v5)
-	if err != nil {
-		l.metrics.IncVersion(metrics.ConnackRefused, v5)
-		return 0, refusal(&l.connect, err), err
-	}
-	rules := li.rules(l.broker)
-	id, assigned, code := session.Admit(&l.connect, &rules)
-	if code != codec.Success {
-		l.metrics.IncVersion(metrics.ConnackRefused, v5)
-		return 0, session.Refuse(&l.connect, code), &refusedError{id: string(l.connect.ClientID), code: code}
-	}
-	c.SetUser(&admission{id, assigned})
-	return l.broker.home(queue.KeyOf(li.mountpoint, id)), nil, nil
-}
-
-func refusal(c *codec.Connect, err error) []byte {
-	var e *codec.Error
-	if !errors.As(err, &e) || errors.Is(err, codec.ErrProtocolName) {
-		return nil
-	}
-	return session.Refuse(c, e.Code)
-}
-
-// refusedError says why a CONNECT was refused.
-type refusedError struct {
-	id   string
-	code codec.ReasonCode
-}
-
-func (e *refusedError) Error() string { return "client refused: " + e.code.String() }
-
 // Opened has nothing to do: the CONNECT follows as data.
 func (l *loop) Opened(*reactor.Conn) {}
 
 // Data handles the packets that have arrived.
 func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
-	limit := l.broker.config.Load().MaxMessageSize
+	if l.holdsBack(c) {
+		return 0, 0
+	}
+	limit := l.packetLimit(c)
 	for n < len(in) {
 		f, size, need, err := codec.Cut(in[n:], limit)
 		if err != nil {
@@ -160,11 +126,14 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 		if !l.packet(c, f) {
 			return len(in), 0
 		}
-		if l.congested != 0 && f.Type() == codec.PUBLISH {
-			l.hold(c)
+		if c.Paused() { // the client publishes faster than it may, or plugins are asked
+			if suspended(c) {
+				n -= size
+			}
 			return n, 0
 		}
-		if c.Paused() { // the client publishes faster than it may
+		if l.congested != 0 && f.Type() == codec.PUBLISH {
+			l.hold(c)
 			return n, 0
 		}
 		// Messages stop at the limit, answers at twice the limit: who does
@@ -183,7 +152,24 @@ func (l *loop) packet(c *reactor.Conn, f codec.Frame) bool {
 		return s.Packet(f)
 	}
 	a, ok := c.User().(*admission)
-	return ok && l.connectClient(c, a, f)
+	return ok && l.admitting(c, a, f)
+}
+
+// suspended tells that the packet at hand was not handled, and comes again.
+func suspended(c *reactor.Conn) bool {
+	if s := sessionOf(c); s != nil {
+		return s.Suspended()
+	}
+	a, ok := c.User().(*admission)
+	return ok && a.suspended
+}
+
+// packetLimit is the largest Remaining Length that a connection may send.
+func (l *loop) packetLimit(c *reactor.Conn) int {
+	if s := sessionOf(c); s != nil && s.Limits().OwnRemaining {
+		return s.Limits().MaxRemaining
+	}
+	return l.broker.config.Load().MaxMessageSize
 }
 
 // sessionOf gives the session whose connection c is, nil when there is none
@@ -200,34 +186,6 @@ func sessionOf(c *reactor.Conn) *session.Session {
 		}
 	}
 	return nil
-}
-
-// connectClient gives a connection to its client, which is made if it is new.
-func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool {
-	if err := codec.DecodeConnect(f, &l.connect); err != nil {
-		c.Close(err) // cannot be: Home has decoded the same bytes
-		return false
-	}
-	mountpoint := listenerOf(c).mountpoint
-	key := queue.KeyOf(mountpoint, a.id)
-	cl := l.clients.find(key, mountpoint, a.id)
-	if cl != nil && cl.session.Online() {
-		if l.broker.config.Load().AllowMultipleSessions {
-			l.attach(cl, c, &l.connect)
-			return true
-		}
-		for cl.session.Online() { // several, if they were allowed before
-			cl.session.TakeOver()
-		}
-		cl = l.clients.find(key, mountpoint, a.id) // a clean session has ended
-	}
-	if cl == nil {
-		cl = l.newClient(mountpoint, a.id)
-	}
-	cl.conn = c
-	c.SetUser(cl)
-	cl.session.Connect(link{c}, &l.connect, a.assigned, listenerOf(c).limits)
-	return true
 }
 
 func (l *loop) newClient(mountpoint, id string) *client {
@@ -290,6 +248,7 @@ func (l *loop) Writable(c *reactor.Conn) {
 // Closed tells the client that its connection has ended.
 func (l *loop) Closed(c *reactor.Conn, err error) {
 	l.logClosed(c, err)
+	l.abandon(c)
 	if s := sessionOf(c); s != nil {
 		s.Lost()
 	}
@@ -304,6 +263,7 @@ func (l *loop) Tick(now uint32) {
 			s.Timer()
 		}
 	})
+	l.expectAnswers(now)
 	l.metrics.Publish()
 	l.logDrops()
 	l.lines.refill()

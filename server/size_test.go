@@ -16,8 +16,8 @@ func TestSizes(t *testing.T) {
 		size, max uintptr
 	}{
 		{"reactor.Conn", unsafe.Sizeof(reactor.Conn{}), 88},
-		{"session.Session", unsafe.Sizeof(session.Session{}), 120},
-		{"client", unsafe.Sizeof(client{}), 184},
+		{"session.Session", unsafe.Sizeof(session.Session{}), 128},
+		{"client", unsafe.Sizeof(client{}), 192},
 		{"subscription", unsafe.Sizeof(subscription{}), 40},
 		{"route", unsafe.Sizeof(route{}), 40},
 	} {

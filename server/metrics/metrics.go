@@ -33,6 +33,7 @@ const (
 	PublishReceived
 	PublishSent
 	PublishError
+	PublishAuthError // refused by a plugin
 	PubackReceived
 	PubackSent
 	PubackInvalid
@@ -47,12 +48,15 @@ const (
 	SubscribeReceived
 	SubackSent
 	SubscribeError
+	SubscribeAuthError // refused by a plugin
 	UnsubscribeReceived
 	UnsubackSent
 	PingreqReceived
 	PingrespSent
 	DisconnectReceived
 	DisconnectSent
+	AuthReceived
+	AuthSent
 	InvalidMessageSize
 	ProtocolError // packets that ended their connection
 	KeepaliveExpired
@@ -90,6 +94,10 @@ var names = [numCounters]string{
 	SubscribeReceived:     "mqtt_subscribe_received",
 	SubackSent:            "mqtt_suback_sent",
 	SubscribeError:        "mqtt_subscribe_error",
+	SubscribeAuthError:    "mqtt_subscribe_auth_error",
+	PublishAuthError:      "mqtt_publish_auth_error",
+	AuthReceived:          "mqtt_auth_received",
+	AuthSent:              "mqtt_auth_sent",
 	UnsubscribeReceived:   "mqtt_unsubscribe_received",
 	UnsubackSent:          "mqtt_unsuback_sent",
 	PingreqReceived:       "mqtt_pingreq_received",

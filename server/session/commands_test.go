@@ -143,7 +143,7 @@ func (w *world) attach(name string, c *codec.Connect, assigned bool, link func(*
 		w.order = append(w.order, name)
 	}
 	limits := w.limits
-	cl.session.Connect(link(cl), c, assigned, &limits)
+	cl.session.Connect(link(cl), c, &Admission{Assigned: assigned}, &limits)
 	return cl
 }
 

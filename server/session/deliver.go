@@ -55,7 +55,12 @@ func (s *Session) send(p *queue.Publication, e queue.Entry) {
 		s.wait(p, e)
 		return
 	}
-	s.dispatch(p, e)
+	q := s.host.Delivering(s, p, e)
+	if q == nil {
+		s.wait(p, e)
+		return
+	}
+	s.dispatch(q, e)
 }
 
 // windowFull tells that the client may not be sent another message of QoS 1 or
@@ -193,6 +198,7 @@ func (s *Session) keep(p *queue.Publication, e queue.Entry) {
 	}
 	if s.room() {
 		s.host.Store().Append(s.client(), s.held(p, e))
+		s.host.Kept(s, p, e)
 	}
 }
 
@@ -335,14 +341,20 @@ func (s *Session) pump() {
 			return
 		}
 		x := e.waiting.Pop()
-		e.reversed = max(e.reversed-1, 0)
 		if x.Msg.Expires != 0 && x.Msg.Expired(s.host.Unix()) {
 			s.host.Metrics().Inc(metrics.QueueMessageExpired)
 		} else {
 			sc.Out.View(x.Msg)
-			s.dispatch(&sc.Out, x)
+			q := s.host.Delivering(s, &sc.Out, x)
+			if q == nil {
+				sc.Out.Reset()
+				e.waiting.PushFront(x)
+				return
+			}
+			s.dispatch(q, x)
 			sc.Out.Reset()
 		}
+		e.reversed = max(e.reversed-1, 0)
 		x.Msg.Release()
 	}
 }

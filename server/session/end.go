@@ -91,9 +91,10 @@ func (s *Session) detach(willDue bool) {
 		return
 	}
 	if s.flags&persistent == 0 {
-		s.over()
+		s.over(Gone)
 		return
 	}
+	s.host.Left(s, WentOffline)
 	s.park()
 	s.scheduleWill()
 	s.trim()
@@ -103,8 +104,9 @@ func (s *Session) detach(willDue bool) {
 }
 
 // over ends the session: it is the last thing that happens to it.
-func (s *Session) over() {
+func (s *Session) over(how Departure) {
 	s.clear()
+	s.host.Left(s, how)
 	s.host.Ended()
 }
 
@@ -133,6 +135,7 @@ func (s *Session) leave() {
 func (s *Session) discard() {
 	if s.flags&everPresent != 0 {
 		s.clear()
+		s.host.Left(s, Gone)
 	}
 }
 
@@ -214,9 +217,10 @@ type will struct {
 	at              uint32 // loop clock second at which it is due, once the client is away; 0 = not scheduled
 	qos             byte
 	retain, expires bool
+	mountpoint      *string // nil for the client's own
 }
 
-func (s *Session) setWill(c *codec.Connect) {
+func (s *Session) setWill(c *codec.Connect, a *Admission) {
 	if s.extra != nil {
 		s.extra.will = nil
 	}
@@ -224,7 +228,7 @@ func (s *Session) setWill(c *codec.Connect) {
 		return
 	}
 	w := &will{topic: len(c.Will.Topic), qos: c.Will.QoS, retain: c.Will.Retain,
-		expiry: c.Will.Props.Expiry, expires: c.Will.Props.HasExpiry}
+		expiry: c.Will.Props.Expiry, expires: c.Will.Props.HasExpiry, mountpoint: a.WillMountpoint}
 	w.delay = min(c.Will.Delay, s.limits.MaxWillDelay)
 	w.data = c.Will.Props.AppendForward(append([]byte(nil), c.Will.Topic...))
 	w.forward = len(w.data) - w.topic
@@ -267,6 +271,10 @@ func (s *Session) fireWill() {
 	if w.expires {
 		p.Expires = s.host.Unix() + int64(w.expiry)
 	}
-	s.host.Publish(&p)
+	mountpoint := s.Mountpoint
+	if w.mountpoint != nil {
+		mountpoint = *w.mountpoint
+	}
+	s.host.Publish(s, mountpoint, &p, p.Forward)
 	p.Reset()
 }

@@ -13,6 +13,7 @@ import (
 
 // bareHost routes everything that is published to one session.
 type bareHost struct {
+	fakeGate
 	scratch Scratch
 	metrics metrics.Set
 	store   store.Shard
@@ -20,12 +21,14 @@ type bareHost struct {
 	options Options
 }
 
-func (h *bareHost) Clock() uint32                                            { return 1 }
-func (h *bareHost) Unix() int64                                              { return 1 }
-func (h *bareHost) Scratch() *Scratch                                        { return &h.scratch }
-func (h *bareHost) Metrics() *metrics.Set                                    { return &h.metrics }
-func (h *bareHost) Store() store.Shard                                       { return h.store }
-func (h *bareHost) Publish(p *queue.Publication)                             { h.to.Deliver(p, &h.options) }
+func (h *bareHost) Clock() uint32         { return 1 }
+func (h *bareHost) Unix() int64           { return 1 }
+func (h *bareHost) Scratch() *Scratch     { return &h.scratch }
+func (h *bareHost) Metrics() *metrics.Set { return &h.metrics }
+func (h *bareHost) Store() store.Shard    { return h.store }
+func (h *bareHost) Publish(_ *Session, _ string, p *queue.Publication, _ codec.Properties) {
+	h.to.Deliver(p, &h.options)
+}
 func (h *bareHost) Unsubscribe([]byte) bool                                  { return true }
 func (h *bareHost) Subscriptions() int                                       { return 1 }
 func (h *bareHost) Retained([]byte, func(*queue.Message) bool)               {}
@@ -64,7 +67,7 @@ func newExchange(qos byte) *exchange {
 	limits := &Limits{MaxInflight: 20, MaxOnline: 1000}
 	for id, s := range map[string]*Session{"pub": &x.pub, "sub": &x.sub} {
 		*s = New(h, "", id)
-		s.Connect(&bareLink{}, &codec.Connect{Version: codec.V311, CleanStart: true}, false, limits)
+		s.Connect(&bareLink{}, &codec.Connect{Version: codec.V311, CleanStart: true}, &Admission{}, limits)
 	}
 	frame := func(b []byte) codec.Frame {
 		f, _, _, _ := codec.Cut(b, 0)

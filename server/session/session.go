@@ -40,6 +40,7 @@ type Link interface {
 // Host is the broker as a session sees it: the client's place in the world
 // and whatever concerns other clients.
 type Host interface {
+	Gate
 	// Clock is the loop clock in seconds, which never goes back, rounded up so
 	// that nothing is early. Unix is the wall clock in seconds, for expiry
 	// intervals.
@@ -48,8 +49,9 @@ type Host interface {
 	Scratch() *Scratch
 	Metrics() *metrics.Set
 	Store() store.Shard
-	// Publish routes p to its subscribers and keeps it if it is retained.
-	Publish(p *queue.Publication)
+	// Publish routes p to its subscribers within a mountpoint and keeps it if it
+	// is retained. props are those that the message came with.
+	Publish(s *Session, mountpoint string, p *queue.Publication, props codec.Properties)
 	// Subscribe makes or replaces a subscription. isNew tells that there was
 	// none with this filter; code is the granted QoS or a failure.
 	Subscribe(f *codec.Filter, id uint32) (isNew bool, code codec.ReasonCode)
@@ -88,6 +90,7 @@ type Scratch struct {
 	Subscribe   codec.Subscribe
 	Unsubscribe codec.Unsubscribe
 	Disconnect  codec.Disconnect
+	Auth        codec.Auth
 	In          queue.Publication // the publication that is being routed
 	Out         queue.Publication // a queued message that is being sent
 	Delivery    queue.Delivery
@@ -119,6 +122,12 @@ type Limits struct {
 	MaxSubscriptions     int    // 0 = no limit
 	TopicMaxDepth        int
 	MaxRemaining         int // largest Remaining Length of a packet, 0 = the protocol's
+
+	OwnRemaining bool // MaxRemaining is this client's own
+
+	Chains                   int  // number of the plugin chains of the listener
+	Anonymous                bool // clients need not authenticate
+	DisconnectUnauthorizedV3 bool // an MQTT 3.1 client whose publish is refused
 }
 
 const never = ^uint32(0) // a Session Expiry Interval that does not end
@@ -133,6 +142,8 @@ type Session struct {
 	// ID and Mountpoint name the session; Key is queue.KeyOf of the two.
 	ID, Mountpoint string
 	Key            uint64
+	// User is the user name of the latest connection, nil when it has none.
+	User *string
 
 	extra *extra // what an idle session does not need
 
@@ -157,6 +168,7 @@ const (
 	noProblems                    // Request Problem Information 0
 	everPresent                   // there was a connection before this one
 	sharer                        // got messages of shared subscriptions
+	suspended                     // the packet at hand waits for the host
 )
 
 // extra is the part of a session that exists only while it is needed.
@@ -254,7 +266,7 @@ func (s *Session) Packet(f codec.Frame) bool {
 	case codec.CONNECT:
 		return s.fail(errSecondConnect) // [MQTT-3.1.0-2]
 	case codec.AUTH:
-		return s.fail(errAuth) // [MQTT-4.12.0-7]
+		return s.authenticate(f)
 	default:
 		return s.fail(errDirection)
 	}

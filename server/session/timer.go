@@ -55,7 +55,7 @@ func (s *Session) Timer() {
 func (s *Session) awayTimer(now uint32) {
 	if at := s.expires(); at != 0 {
 		if now >= at {
-			s.over()
+			s.over(Expired)
 			return
 		}
 		s.arm(at)

@@ -70,6 +70,7 @@ func (w *world) check(t interface{ Errorf(string, ...any) }, line int) {
 
 // fakeClient is a Host with a list of subscriptions.
 type fakeClient struct {
+	fakeGate
 	world   *world
 	name    string
 	session Session
@@ -107,7 +108,7 @@ func (c *fakeClient) Ended() {
 	c.world.say("%s ended", c.name)
 }
 
-func (c *fakeClient) Publish(p *queue.Publication) {
+func (c *fakeClient) Publish(_ *Session, _ string, p *queue.Publication, _ codec.Properties) {
 	w := c.world
 	if p.Retain {
 		delete(w.retained, string(p.Topic))
