@@ -47,7 +47,7 @@ func askLater[R, M any](l *loop, c *reactor.Conn, ch *hooks.Chain[R, M], r *R, f
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &waiting{cancel: cancel}
 	l.waiting[c] = w
-	c.PauseRead()
+	stopReading(c)
 	ch.Wait(ctx, r, from, func(a hooks.Answer[M]) {
 		l.reactor.Post(func() {
 			cancel()
@@ -66,11 +66,17 @@ func (l *loop) holdsBack(c *reactor.Conn) bool {
 	if w == nil || w.answer != nil {
 		return false
 	}
+	stopReading(c)
+	return true
+}
+
+// stopReading does not read a connection. One that is not admitted ends when
+// its peer goes; else what has been sent before counts.
+func stopReading(c *reactor.Conn) {
 	c.PauseRead()
 	if _, ok := c.User().(*admission); ok {
 		c.AwaitHangup()
 	}
-	return true
 }
 
 // pause does not read a client for a while.
