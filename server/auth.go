@@ -18,6 +18,7 @@ type questions struct {
 	topics      []hooks.Topic
 	filters     [][]byte
 	forward     []byte
+	properties  []byte
 	delivery    queue.Publication // in the place of one that plugins have changed
 }
 
@@ -114,6 +115,17 @@ func (q *questions) changeProperties(raw codec.Properties, expire func(seconds u
 	}
 	q.forward = p.AppendForward(q.forward[:0])
 	return q.forward
+}
+
+// propertiesOf are the properties of a message that is on its way.
+func (l *loop) propertiesOf(p *queue.Publication) codec.Properties {
+	if p.Expires == 0 {
+		return p.Forward
+	}
+	q := &l.questions
+	left := codec.Property{ID: codec.MessageExpiryInterval, Number: uint32(max(p.Expires-l.unix(), 0))}
+	q.properties = append(codec.AppendProperty(q.properties[:0], left), p.Forward...)
+	return q.properties
 }
 
 // AuthSubscribe asks auth_on_subscribe.

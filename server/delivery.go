@@ -46,7 +46,7 @@ func (l *loop) askDelivery(s *session.Session, ch *hooks.Chain[hooks.Message, ho
 		// The message that was asked about has expired.
 	}
 	r := &l.questions.message
-	*r = hooks.Message{Client: whoIs(s), Topic: p.Topic, Payload: p.Payload, QoS: e.QoS, Retain: e.Retain, Properties: p.Forward}
+	*r = hooks.Message{Client: whoIs(s), Topic: p.Topic, Payload: p.Payload, QoS: e.QoS, Retain: e.Retain, Properties: l.propertiesOf(p)}
 	a, from := ch.Ask(r)
 	if a.Result != hooks.Later {
 		return l.changeDelivery(p, &a)

@@ -16,6 +16,9 @@ func (c *client) Publish(s *session.Session, mountpoint string, p *queue.Publica
 		return
 	}
 	r := &c.loop.questions.message
+	if props == nil { // of a will
+		props = c.loop.propertiesOf(p)
+	}
 	*r = hooks.Message{Client: whoIs(s), Topic: p.Topic, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain, Properties: props}
 	ev.Tell(r)
 }
@@ -59,7 +62,7 @@ func (c *client) Kept(s *session.Session, p *queue.Publication, e queue.Entry) {
 		return
 	}
 	r := &c.loop.questions.message
-	*r = hooks.Message{Client: whoIs(s), Topic: p.Topic, Payload: p.Payload, QoS: e.QoS, Retain: e.Retain, Properties: p.Forward}
+	*r = hooks.Message{Client: whoIs(s), Topic: p.Topic, Payload: p.Payload, QoS: e.QoS, Retain: e.Retain, Properties: c.loop.propertiesOf(p)}
 	ev.Tell(r)
 }
 

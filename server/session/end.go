@@ -275,6 +275,6 @@ func (s *Session) fireWill() {
 	if w.mountpoint != nil {
 		mountpoint = *w.mountpoint
 	}
-	s.host.Publish(s, mountpoint, &p, p.Forward)
+	s.host.Publish(s, mountpoint, &p, nil)
 	p.Reset()
 }

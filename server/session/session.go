@@ -50,7 +50,7 @@ type Host interface {
 	Metrics() *metrics.Set
 	Store() store.Shard
 	// Publish routes p to its subscribers within a mountpoint and keeps it if it
-	// is retained. props are those that the message came with.
+	// is retained. props are those that the message came with, nil for a will.
 	Publish(s *Session, mountpoint string, p *queue.Publication, props codec.Properties)
 	// Subscribe makes or replaces a subscription. isNew tells that there was
 	// none with this filter; code is the granted QoS or a failure.
