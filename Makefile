@@ -52,7 +52,7 @@ tools: ## install what the tests need and can be had (Debian's mosquitto)
 package: build ## a tar.gz with the commands and configuration, in dist/
 	@mkdir -p dist/vernemq/bin dist/vernemq/etc
 	cp bin/* dist/vernemq/bin/
-	cp etc/*.conf dist/vernemq/etc/
+	cp etc/*.conf etc/vmq.* dist/vernemq/etc/
 	cp README.md LICENSE dist/vernemq/
 	tar -C dist -czf dist/vernemq-$(VERSION)-linux-$(shell $(GO) env GOARCH).tar.gz vernemq
 	@ls -l dist/*.tar.gz

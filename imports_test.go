@@ -39,10 +39,13 @@ var allowed = map[string][]string{
 	"server/admin":         {"server/config"},
 	"server/admin/httpapi": {"server/admin", "codec"},
 	"server/trace":         {"codec"},
-	// Plugins know nothing of the broker; it will call them.
+	// Plugins know nothing of the broker but its hooks.
+	"server/hooks":         {"codec"},
+	"server/plugin":        {"server/hooks", "codec"},
 	"server/plugin/reload": {},
-	"server/plugin/passwd": {"server/plugin/reload", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"},
-	"server/plugin/acl":    {"server/plugin/reload"},
+	"server/plugin/passwd": {"server/hooks", "server/plugin/reload", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt"},
+	"server/plugin/acl":    {"server/hooks", "server/plugin/reload"},
+	"server/plugin/scram":  {"server/hooks", "server/plugin/reload", "codec"},
 	// of tests only
 	"reactor/tlstest":  {},
 	"server/mqttmodel": {"codec", "pgregory.net/rapid"},

@@ -126,6 +126,15 @@ func init() {
 	}
 }
 
+// answers are the packets that tell a client of a failure.
+var answers = [16]where{CONNACK: inConnack, PUBACK: inPuback, PUBREC: inPubrec, SUBACK: inSuback, UNSUBACK: inUnsuback, DISCONNECT: inDisconnect}
+
+// Refuses tells whether the code is a failure that a packet of a type may carry:
+// CONNACK, PUBACK, PUBREC, SUBACK, UNSUBACK or DISCONNECT.
+func (c ReasonCode) Refuses(t Type) bool {
+	return c >= 0x80 && legal[c]&answers[t&15] != 0
+}
+
 func (c ReasonCode) String() string {
 	if r, ok := reasons[c]; ok {
 		return r.name

@@ -61,6 +61,7 @@ type interest uint8
 const (
 	watchRead interest = 1 << iota
 	watchWrite
+	watchHangup // the peer's end; counts while nothing else is watched
 )
 
 // Releaser is told when shared output was written.
@@ -183,6 +184,14 @@ func (c *Conn) PauseRead() {
 	}
 }
 
+// AwaitHangup closes a connection that is not read when its peer ends it.
+// ResumeRead ends that.
+func (c *Conn) AwaitHangup() {
+	if c.flags&flagPaused != 0 && !c.Closing() {
+		c.watch(c.interest | watchHangup)
+	}
+}
+
 // Paused tells whether reading is paused.
 func (c *Conn) Paused() bool { return c.flags&flagPaused != 0 }
 
@@ -196,12 +205,39 @@ func (c *Conn) ResumeRead() {
 	if c.state != stateOpen {
 		return
 	}
-	c.watch(c.interest | watchRead)
+	c.watch(c.interest&^watchHangup | watchRead)
 	if c.flags&flagResume == 0 {
 		c.flags |= flagResume
 		c.loop.resumed = append(c.loop.resumed, c)
 	}
 	c.loop.EndTurn()
+}
+
+// Move hands an open connection over to another loop, with what it has sent and
+// what is to be sent to it. There it begins anew, with Opened; Closed is not
+// called here. It must not be called while the connection's Data or Opened
+// runs.
+func (c *Conn) Move(home int) {
+	if c.state != stateOpen {
+		return
+	}
+	c.watch(0)
+	if c.state != stateOpen { // the poller failed
+		return
+	}
+	c.flags &^= flagPaused | flagOpened
+	c.leaveFor(home)
+}
+
+// leaveFor puts a connection that nothing watches on its way to another loop.
+func (c *Conn) leaveFor(home int) {
+	l := c.loop
+	c.state = stateMoving
+	c.flags &^= flagDirty | flagResume | flagStuck // the lists are this loop's
+	l.conns--
+	c.generation.Add(1) // the other lists do not look at it any more
+	c.owner.Store(int32(home) + 1)
+	l.reactor.loops[home].arrived.Put(c)
 }
 
 // Close ends the connection when this turn ends, after one attempt to send

@@ -151,12 +151,7 @@ func (l *Loop) enter(c *Conn, data []byte) {
 	c.watch(0)
 	if c.state == stateLobby { // the poller let go of it
 		c.leaveLobby()
-		c.state = stateMoving
-		c.flags &^= flagDirty | flagResume // the lists are this loop's
-		l.conns--
-		c.generation.Add(1) // the lobby's list does not look at it any more
-		c.owner.Store(int32(home) + 1)
-		to.arrived.Put(c)
+		c.leaveFor(home)
 	}
 }
 

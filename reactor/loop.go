@@ -284,6 +284,10 @@ func (l *Loop) handle(fd int, ev uint32) {
 	if ev&unix.EPOLLOUT != 0 {
 		l.guard(c, func() { l.flush(c) })
 	}
+	if c.interest.watched() == watchHangup && ev != 0 {
+		c.Close(errHangup)
+		return
+	}
 	if ev&(unix.EPOLLIN|unix.EPOLLPRI) != 0 || ev&(unix.EPOLLERR|unix.EPOLLHUP) != 0 && c.flags&flagPaused == 0 {
 		l.readable(c)
 	} else if ev&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
@@ -516,11 +520,15 @@ func (l *Loop) resumeReads() {
 func (l *Loop) welcome(c *Conn) {
 	c.loop = l
 	l.conns++
-	if c.out != nil { // Home has appended to it, or the transport
+	if c.out != nil { // there is something to be sent already
 		c.out.bufs = &l.bufs
 		l.markDirty(c)
 	}
-	l.open(c, c.in.B)
+	var data []byte
+	if c.in != nil {
+		data = c.in.B
+	}
+	l.open(c, data)
 }
 
 // open starts the life of a connection on its home loop, with what it has sent

@@ -3,38 +3,63 @@ package reactor
 import (
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/valyala/bytebufferpool"
+	"golang.org/x/sys/unix"
 )
 
 // watch tells the poller what to watch from now on. A connection that is
-// neither read nor written is out of the poller.
+// neither read nor written is out of the poller, or only watched for its end.
 func (c *Conn) watch(want interest) {
-	if want == c.interest || c.state == stateFree {
+	if c.state == stateFree {
+		return
+	}
+	was, to := c.interest.watched(), want.watched()
+	c.interest = want
+	if was == to {
 		return
 	}
 	p, pa := c.loop.poller, netpoll.PollAttachment{FD: int(c.fd)}
 	var err error
 	switch {
-	case want == 0:
+	case to == 0:
 		err = p.Delete(pa.FD)
-	case c.interest == 0 && want == watchRead:
+	case to == watchHangup:
+		err = c.watchHangup(was)
+	case was == 0 && to == watchRead:
 		err = p.AddRead(&pa, false)
-	case c.interest == 0 && want == watchWrite:
+	case was == 0 && to == watchWrite:
 		err = p.AddWrite(&pa, false)
-	case c.interest == 0:
+	case was == 0:
 		err = p.AddReadWrite(&pa, false)
-	case want == watchRead:
+	case to == watchRead:
 		err = p.ModRead(&pa, false)
-	case want == watchWrite: // the poller cannot change to writing alone
+	case to == watchWrite: // the poller cannot change to writing alone
 		if err = p.Delete(pa.FD); err == nil {
 			err = p.AddWrite(&pa, false)
 		}
 	default:
 		err = p.ModReadWrite(&pa, false)
 	}
-	c.interest = want
 	if err != nil {
 		c.Close(err)
 	}
+}
+
+// watched is what the poller really watches: who reads or writes notices the
+// peer's end anyway.
+func (i interest) watched() interest {
+	if rw := i & (watchRead | watchWrite); rw != 0 {
+		return rw
+	}
+	return i
+}
+
+// watchHangup watches for the peer's end alone, which the poller cannot.
+func (c *Conn) watchHangup(was interest) error {
+	op := unix.EPOLL_CTL_MOD
+	if was == 0 {
+		op = unix.EPOLL_CTL_ADD
+	}
+	return unix.EpollCtl(c.loop.epoll, op, int(c.fd), &unix.EpollEvent{Fd: c.fd, Events: unix.EPOLLRDHUP})
 }
 
 func newBuffer() *bytebufferpool.ByteBuffer { return bytebufferpool.Get() }

@@ -38,13 +38,14 @@ func (c *client) setOthers(list []*attached) {
 }
 
 // attach adds a connection to a client that has one.
-func (l *loop) attach(c *client, conn *reactor.Conn, p *codec.Connect, f codec.Frame) {
+func (l *loop) attach(c *client, conn *reactor.Conn, p *codec.Connect, adm *admission, limits *session.Limits, f codec.Frame) {
 	a := &attached{client: c, conn: conn, login: loginOf(p, uint32(l.unix()), c.created)}
 	a.session = session.New(a, c.session.Mountpoint, c.session.ID)
 	a.timer = l.addTimer(&a.session)
 	c.setOthers(append(c.others(), a))
 	conn.SetUser(a)
-	a.session.Join(l.linkTo(conn, c.session.Mountpoint, c.session.ID, f), p, listenerOf(conn).limits.Load())
+	l.tellRegistered(conn, adm, p)
+	a.session.Join(l.linkTo(conn, c.session.Mountpoint, c.session.ID, f), p, &adm.Admission, limits)
 }
 
 func (a *attached) Arm(deadline uint32) { a.loop.wheel.Set(a.timer, deadline) }

@@ -20,6 +20,7 @@ import (
 	"vernemq/queue/store/disk"
 	"vernemq/reactor"
 	"vernemq/server/config"
+	"vernemq/server/hooks"
 	"vernemq/trie"
 )
 
@@ -31,6 +32,7 @@ const slotBits = 12
 type Broker struct {
 	log        *slog.Logger
 	config     atomic.Pointer[config.Config] // replaced as a whole
+	hooks      *hooks.Registry
 	reactor    *reactor.Reactor
 	loops      []*loop
 	store      *disk.Store
@@ -62,6 +64,10 @@ func New(cfg *config.Config, st *disk.Store, log *slog.Logger) (*Broker, error) 
 	}
 	b := &Broker{log: log, store: st, stopping: make(chan struct{}), shares: map[uint32]*group{}, index: trie.NewIndex[route](), retained: trie.NewTopics[*queue.Message]()}
 	b.config.Store(cfg)
+	b.hooks = hooks.New(log, cfg.TopicMaxDepth)
+	if err := b.startPlugins(cfg); err != nil {
+		return nil, errors.Join(err, b.stopPlugins(context.Background()))
+	}
 	r, err := reactor.New(reactor.Config{
 		Loops:          cfg.Loops,
 		LobbySize:      cfg.LobbySize,
@@ -78,7 +84,7 @@ func New(cfg *config.Config, st *disk.Store, log *slog.Logger) (*Broker, error) 
 		Log: log,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot make the reactor: %w", err)
+		return nil, errors.Join(fmt.Errorf("cannot make the reactor: %w", err), b.stopPlugins(context.Background()))
 	}
 	b.reactor = r
 	for _, l := range b.loops {
@@ -140,6 +146,9 @@ func (b *Broker) stop(ctx context.Context) error {
 		if errors.Is(err, reactor.ErrStuck) {
 			return err // what runs may use the store
 		}
+	}
+	if e := b.stopPlugins(ctx); e != nil {
+		err = errors.Join(err, e)
 	}
 	for _, l := range b.loops {
 		l.handIn() // connections that were cut

@@ -66,7 +66,12 @@ func connect(t testing.TB, b *Broker, id string) *peer {
 // open connects the socket.
 func (p *peer) open(b *Broker) {
 	p.t.Helper()
-	conn, err := dial(b)
+	p.dialAddress(b.Listeners()[0].Addr())
+}
+
+func (p *peer) dialAddress(a net.Addr) {
+	p.t.Helper()
+	conn, err := net.Dial(a.Network(), a.String())
 	if err != nil {
 		p.t.Fatal(err)
 	}

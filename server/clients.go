@@ -51,8 +51,6 @@ func (c *client) Safe() bool                { return c.loop.broker.safe() }
 
 func (c *client) Arm(deadline uint32) { c.loop.wheel.Set(c.timer, deadline) }
 
-func (c *client) Publish(p *queue.Publication) { c.loop.publish(c.session.Mountpoint, p) }
-
 func (c *client) Subscribe(f *codec.Filter, id uint32) (bool, codec.ReasonCode) {
 	return c.loop.subscribe(c, f, id)
 }
@@ -61,6 +59,7 @@ func (c *client) Unsubscribe(filter []byte) bool {
 	if filter != nil {
 		return c.loop.unsubscribe(c, filter)
 	}
+	c.unsubscribedAll()
 	all := c.subs
 	c.subs = subscriptions{}
 	for x := range all.all {
@@ -89,7 +88,10 @@ func (c *client) Presence(online bool) {
 	}
 }
 
-func (c *client) Dropped() { c.loop.drops[c]++ }
+func (c *client) Dropped() {
+	c.loop.drops[c]++
+	c.dropped()
+}
 
 func (c *client) Redeliver(share uint32, m *queue.Message) { c.loop.redeliver(share, m) }
 

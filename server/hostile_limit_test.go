@@ -106,11 +106,11 @@ func strangersOutCases() []hostile {
 	user := packet(0x10, protocol{}, 0xc2, u16(60), none, "id", "user", "password")
 	return []hostile{
 		{name: "stranger", v: "34", send: connected, want: "CONNACK 05, closed"},
-		{name: "stranger", v: "5", send: connected, want: "CONNACK 87, closed"},
+		{name: "stranger", v: "5", send: connected, want: "CONNACK 86, closed"},
 		{name: "stranger with a password", v: "34", send: user, want: "CONNACK 05, closed"},
-		{name: "stranger with a password", v: "5", send: user, want: "CONNACK 87, closed"},
-		{name: "stranger who does not wait", v: "5", send: sequence(connected, subscribe(1, "#", 0), publish(1, 1, "a")), want: "CONNACK 87, closed"},
-		{name: "stranger who authenticates later", v: "5", send: sequence(connected, packet(0xf0, 0x18, props(0x15, "m"))), want: "CONNACK 87, closed"},
+		{name: "stranger with a password", v: "5", send: user, want: "CONNACK 86, closed"},
+		{name: "stranger who does not wait", v: "5", send: sequence(connected, subscribe(1, "#", 0), publish(1, 1, "a")), want: "CONNACK 86, closed"},
+		{name: "stranger who authenticates later", v: "5", send: sequence(connected, packet(0xf0, 0x18, props(0x15, "m"))), want: "CONNACK 86, closed"},
 		{name: "stranger without a name", v: "4", send: packet(0x10, protocol{}, 2, u16(60), none, ""), want: "CONNACK 05, closed"},
 		{name: "malformed stranger", v: "345", send: packet(0x10, protocol{}, 3, u16(60), none, "id"), want: "refuse 81"},
 	}

@@ -16,7 +16,7 @@ import (
 func (b *Broker) Admin() *admin.Broker {
 	return &admin.Broker{
 		Status: status{b}, Sessions: sessions{b}, Retained: retainedMessages{b}, Listeners: listeners{b},
-		Metrics: counters{b}, Tracer: tracer{b}, TLS: certificates{b},
+		Metrics: counters{b}, Tracer: tracer{b}, TLS: certificates{b}, Plugins: plugins{b},
 	}
 }
 
@@ -60,8 +60,10 @@ func (s sessions) Unsubscribe(ctx context.Context, name admin.Client, filter str
 	return found, err
 }
 
-// Reauthorize changes nothing: no plugin is asked about subscriptions yet.
-func (sessions) Reauthorize(context.Context, admin.Client, string) (bool, error) { return false, nil }
+// Reauthorize asks the plugins about the subscriptions of a client again.
+func (s sessions) Reauthorize(ctx context.Context, name admin.Client, user string) (bool, error) {
+	return s.Broker.Reauthorize(ctx, name.Mountpoint, name.ID, user)
+}
 
 // retainedMessages are the retained messages to an operator.
 type retainedMessages struct{ *Broker }

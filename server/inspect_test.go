@@ -11,6 +11,7 @@ import (
 
 	"vernemq/codec"
 	"vernemq/server/admin"
+	"vernemq/server/session"
 )
 
 // seen gives what a scan yields, one line each.
@@ -225,7 +226,7 @@ func TestScanMillion(t *testing.T) {
 	b.everywhere(t.Context(), func(l *loop) {
 		for i := range n {
 			c := l.newClient("", fmt.Sprintf("device-%07d", i))
-			c.session.Connect(link, &codec.Connect{Version: codec.V311, CleanStart: true, ReceiveMax: 65535}, false, limits)
+			c.session.Connect(link, &codec.Connect{Version: codec.V311, CleanStart: true, ReceiveMax: 65535}, &session.Admission{}, limits)
 		}
 	})
 	var waits []time.Duration
@@ -317,7 +318,7 @@ func TestInspectChurn(t *testing.T) {
 				_ = b.onLoop(t.Context(), l, func() {
 					id := fmt.Sprintf("x%d", i)
 					c := l.newClient("", id)
-					c.session.Connect(&noLink{}, &codec.Connect{Version: codec.V311, CleanStart: true, ReceiveMax: 65535}, false, limitsOf(b.config.Load(), &b.config.Load().Listeners[0]))
+					c.session.Connect(&noLink{}, &codec.Connect{Version: codec.V311, CleanStart: true, ReceiveMax: 65535}, &session.Admission{}, limitsOf(b.config.Load(), &b.config.Load().Listeners[0]))
 					l.subscribe(c, &codec.Filter{Filter: []byte("x/" + id)}, 0)
 					if old := l.find("", fmt.Sprintf("x%d", i-300)); old != nil {
 						old.session.Lost()

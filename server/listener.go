@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"vernemq/reactor"
 	"vernemq/reactor/ws"
 	"vernemq/server/config"
+	"vernemq/server/hooks"
 	"vernemq/server/pki"
 	"vernemq/server/session"
 	"vernemq/tuning"
@@ -30,11 +32,30 @@ type listener struct {
 	unwatch  context.CancelFunc // ends the goroutine that looks at the files of pki
 }
 
-func newListener(c *config.Config, li *config.Listener) *listener {
+// newListener makes a listener whose clients the plugin chains of a number
+// decide about.
+func newListener(c *config.Config, li *config.Listener, chains int) *listener {
 	l := &listener{config: li, mountpoint: li.Mountpoint}
-	l.limits.Store(limitsOf(c, li))
+	limits := limitsOf(c, li)
+	limits.Chains = chains
+	l.limits.Store(limits)
 	l.anonymous.Store(li.AllowAnonymous)
 	return l
+}
+
+// connectionOf is what auth_on_register is told about the listener that a
+// client came through, nil for nothing.
+func connectionOf(c *reactor.Conn) *hooks.Connection {
+	li := listenerOf(c)
+	if !li.config.ForwardConnectionOpts {
+		return nil
+	}
+	addr := c.Listener().Addr()
+	x := &hooks.Connection{ListenerAddr: addr.String(), ListenerType: listenerTypes[li.config.Transport]}
+	if a, ok := addr.(*net.TCPAddr); ok {
+		x.ListenerAddr, x.ListenerPort = a.IP.String(), a.Port
+	}
+	return x
 }
 
 func listenerOf(c *reactor.Conn) *listener { return c.Listener().Options().Tag.(*listener) }
@@ -86,7 +107,6 @@ func (li *listener) rules(b *Broker) session.Rules {
 		Versions:        li.config.AllowedVersions,
 		MaxClientIDSize: b.config.Load().MaxClientIDSize,
 		TopicMaxDepth:   b.config.Load().TopicMaxDepth,
-		Anonymous:       li.anonymous.Load(),
 	}
 }
 
@@ -112,6 +132,9 @@ func limitsOf(c *config.Config, li *config.Listener) *session.Limits {
 		MaxSubscriptions:     c.MaxSubscriptionsPerClient,
 		TopicMaxDepth:        c.TopicMaxDepth,
 		MaxRemaining:         c.MaxMessageSize,
+		Anonymous:            li.AllowAnonymous,
+
+		DisconnectUnauthorizedV3: c.DisconnectUnauthorizedV3,
 	}
 }
 

@@ -66,7 +66,11 @@ func (b *Broker) StartListener(c *config.Listener) error {
 			return ErrListenerExists
 		}
 	}
-	li := newListener(b.config.Load(), c)
+	chains, err := b.chainsOf(c)
+	if err != nil {
+		return err
+	}
+	li := newListener(b.config.Load(), c, chains)
 	if err := li.openTLS(b); err != nil {
 		return err
 	}

@@ -329,7 +329,7 @@ func TestUsernames(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			li := newListener(&config.Config{}, &c)
+			li := newListener(&config.Config{}, &c, 0)
 			b := &Broker{log: slog.New(slog.DiscardHandler)}
 			b.config.Store(&config.Config{})
 			if err := li.openTLS(b); err != nil {

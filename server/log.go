@@ -64,7 +64,7 @@ func (l *loop) logClosed(c *reactor.Conn, err error) {
 	var protocol *codec.Error
 	switch {
 	case refused != nil:
-		text, cause = "can't authenticate client", refused.code.String()
+		text, cause = "can't authenticate client", refused.cause
 	case errors.As(err, &protocol) && protocol.Code == codec.KeepAliveTimeout:
 		text = "client stopped due to keepalive expired"
 	}

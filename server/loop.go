@@ -67,6 +67,12 @@ type loop struct {
 	connect codec.Connect
 	random  *rand.Rand
 
+	questions  questions
+	waiting    map[*reactor.Conn]*waiting
+	deliveries map[*reactor.Conn]*pendingDelivery
+	exchanges  map[*reactor.Conn]*exchange // of clients with enhanced authentication
+	answering  map[*reactor.Conn]uint32    // clients that owe an AUTH, with the second of the loop clock until which
+
 	input   []byte // what Data is handling, for LastPackets
 	handled int    // of it, up to the packet that is being handled
 
@@ -90,7 +96,8 @@ func newLoop(b *Broker, r *reactor.Loop, st *disk.Store) *loop {
 		broker: b, reactor: r, index: r.Index(), log: b.log,
 		wheel: wheel.New(r.Now()), loading: map[*client][]heldConn{},
 		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
-		drops:  map[*client]int{},
+		drops:  map[*client]int{}, waiting: map[*reactor.Conn]*waiting{}, deliveries: map[*reactor.Conn]*pendingDelivery{},
+		exchanges: map[*reactor.Conn]*exchange{}, answering: map[*reactor.Conn]uint32{},
 	}
 	l.inbox = reactor.NewInbox(r, l.receive)
 	l.openLedger(st)
@@ -109,73 +116,14 @@ func (l *loop) clock() uint32 {
 	return l.reactor.Now() + 1
 }
 
-// admission is what a connection carries from the loop that accepted it to its
-// home loop.
-type admission struct {
-	id       string
-	assigned bool
-	arrival  int64 // of the CONNECT, for metrics.Answered
-	identity identity
-}
-
-// Home checks a CONNECT as far as no state is needed and names the loop that
-// the client belongs to.
-func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
-	li := listenerOf(c)
-	err := codec.DecodeConnect(f, &l.connect)
-	v5 := l.connect.Version == codec.V5
-	l.metrics.IncVersion(metrics.ConnectReceived, v5)
-	if err != nil {
-		reply := refusal(&l.connect, err)
-		l.countRefusal(v5, reply)
-		return 0, reply, err
-	}
-	who := li.identityOf(c)
-	who.impose(&l.connect)
-	rules := li.rules(l.broker)
-	id, assigned, code := session.Admit(&l.connect, &rules)
-	if code != codec.Success {
-		reply := session.Refuse(&l.connect, code)
-		l.countRefusal(v5, reply)
-		if l.traces != nil {
-			l.traceRefused(c, f, reply)
-		}
-		return 0, reply, &refusedError{id: string(l.connect.ClientID), code: code}
-	}
-	c.SetUser(&admission{id, assigned, l.metrics.Arrival(), who})
-	return l.broker.home(queue.KeyOf(li.mountpoint, id)), nil, nil
-}
-
-// countRefusal counts a refused CONNECT and the CONNACK that says so, if there
-// is one. Its second byte after the header is the code [MQTT-3.2.2-2].
-func (l *loop) countRefusal(v5 bool, connack []byte) {
-	l.metrics.IncVersion(metrics.ConnectRefused, v5)
-	if len(connack) > 3 {
-		l.metrics.IncCode(metrics.ConnackSent, v5, connack[3])
-	}
-}
-
-func refusal(c *codec.Connect, err error) []byte {
-	var e *codec.Error
-	if !errors.As(err, &e) || errors.Is(err, codec.ErrProtocolName) {
-		return nil
-	}
-	return session.Refuse(c, e.Code)
-}
-
-// refusedError says why a CONNECT was refused.
-type refusedError struct {
-	id   string
-	code codec.ReasonCode
-}
-
-func (e *refusedError) Error() string { return "client refused: " + e.code.String() }
-
 // Opened has nothing to do: the CONNECT follows as data.
 func (l *loop) Opened(*reactor.Conn) {}
 
 // Data handles the packets that have arrived.
 func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
+	if l.holdsBack(c) {
+		return 0, 0
+	}
 	l.input = in
 	n, need = l.packets(c, in)
 	l.input = nil
@@ -183,7 +131,7 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 }
 
 func (l *loop) packets(c *reactor.Conn, in []byte) (n, need int) {
-	limit := l.broker.config.Load().MaxMessageSize
+	limit := l.packetLimit(c)
 	for n < len(in) {
 		l.handled = n
 		f, size, need, err := codec.Cut(in[n:], limit)
@@ -194,18 +142,18 @@ func (l *loop) packets(c *reactor.Conn, in []byte) (n, need int) {
 		if size == 0 {
 			return n, need
 		}
-		if l.mustWait(c, f) {
-			return n, 0
-		}
 		n += size
 		if !l.packet(c, f) {
 			return len(in), 0
 		}
-		if (l.congested != 0 || l.ledger.behind) && f.Type() == codec.PUBLISH {
-			l.hold(c)
+		if c.Paused() { // the client publishes faster than it may, or something is waited for
+			if suspended(c) {
+				n -= size
+			}
 			return n, 0
 		}
-		if c.Paused() { // the client publishes faster than it may
+		if (l.congested != 0 || l.ledger.behind) && f.Type() == codec.PUBLISH {
+			l.hold(c)
 			return n, 0
 		}
 		// Messages stop at the limit, answers at twice the limit: who does
@@ -218,36 +166,35 @@ func (l *loop) packets(c *reactor.Conn, in []byte) (n, need int) {
 	return n, 0
 }
 
-// mustWait tells that a client cannot connect yet, because its session is read
-// from the store first. The connection is not read meanwhile; CONNECT comes
-// again then.
-func (l *loop) mustWait(c *reactor.Conn, f codec.Frame) bool {
-	a, ok := c.User().(*admission)
-	if !ok || f.Type() != codec.CONNECT {
-		return false
-	}
-	mountpoint := listenerOf(c).mountpoint
-	cl := l.clients.find(queue.KeyOf(mountpoint, a.id), mountpoint, a.id)
-	if cl == nil || !cl.session.Unread() {
-		return false
-	}
-	c.PauseRead()
-	l.load(cl, c)
-	return true
-}
-
 // packet handles one packet. It returns false when the connection is ending.
 func (l *loop) packet(c *reactor.Conn, f codec.Frame) bool {
 	if s := sessionOf(c); s != nil {
 		if l.taps != nil {
-			if x := l.taps[c]; x != nil {
+			if x := l.taps[c]; x != nil && !s.Suspended() {
 				x.received(f)
 			}
 		}
 		return s.Packet(f)
 	}
 	a, ok := c.User().(*admission)
-	return ok && l.connectClient(c, a, f)
+	return ok && l.admitting(c, a, f)
+}
+
+// suspended tells that the packet at hand was not handled, and comes again.
+func suspended(c *reactor.Conn) bool {
+	if s := sessionOf(c); s != nil {
+		return s.Suspended()
+	}
+	a, ok := c.User().(*admission)
+	return ok && a.suspended
+}
+
+// packetLimit is the largest Remaining Length that a connection may send.
+func (l *loop) packetLimit(c *reactor.Conn) int {
+	if s := sessionOf(c); s != nil && s.Limits().OwnRemaining {
+		return s.Limits().MaxRemaining
+	}
+	return l.broker.config.Load().MaxMessageSize
 }
 
 // sessionOf gives the session whose connection c is, nil when there is none
@@ -264,40 +211,6 @@ func sessionOf(c *reactor.Conn) *session.Session {
 		}
 	}
 	return nil
-}
-
-// connectClient gives a connection to its client, which is made if it is new.
-func (l *loop) connectClient(c *reactor.Conn, a *admission, f codec.Frame) bool {
-	if err := codec.DecodeConnect(f, &l.connect); err != nil {
-		c.Close(err) // cannot be: Home has decoded the same bytes
-		return false
-	}
-	a.identity.impose(&l.connect)
-	mountpoint := listenerOf(c).mountpoint
-	key := queue.KeyOf(mountpoint, a.id)
-	cl := l.clients.find(key, mountpoint, a.id)
-	if cl != nil && cl.session.Online() {
-		if l.broker.config.Load().AllowMultipleSessions {
-			l.attach(cl, c, &l.connect, f)
-			l.logConnected(c, a.id)
-			return true
-		}
-		for cl.session.Online() { // several, if they were allowed before
-			l.metrics.Inc(metrics.TakeOvers)
-			cl.session.TakeOver()
-		}
-		cl = l.clients.find(key, mountpoint, a.id) // a clean session has ended
-	}
-	if cl == nil {
-		cl = l.newClient(mountpoint, a.id)
-	}
-	cl.conn = c
-	cl.login = loginOf(&l.connect, uint32(l.unix()), cl.created)
-	c.SetUser(cl)
-	l.metrics.Answered(a.arrival)
-	cl.session.Connect(l.linkTo(c, mountpoint, a.id, f), &l.connect, a.assigned, listenerOf(c).limits.Load())
-	l.logConnected(c, a.id)
-	return true
 }
 
 func (l *loop) newClient(mountpoint, id string) *client {
@@ -361,6 +274,7 @@ func (l *loop) Writable(c *reactor.Conn) {
 // Closed tells the client that its connection has ended.
 func (l *loop) Closed(c *reactor.Conn, err error) {
 	l.logClosed(c, err)
+	l.abandon(c)
 	if s := sessionOf(c); s != nil {
 		s.Lost()
 	}
@@ -381,6 +295,7 @@ func (l *loop) Tick(now uint32) {
 			}
 		})
 	}
+	l.expectAnswers(now)
 	l.publishMetrics()
 	l.logDrops()
 	l.lines.refill()

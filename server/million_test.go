@@ -12,6 +12,7 @@ import (
 
 	"vernemq/codec"
 	"vernemq/queue"
+	"vernemq/server/session"
 )
 
 // noLink stands for the connections of a million clients: all it takes is
@@ -61,7 +62,7 @@ func TestMillion(t *testing.T) {
 	start := time.Now()
 	each(func(l *loop, i int) {
 		c := l.newClient("", fmt.Sprintf("device-%07d", i))
-		c.session.Connect(links[l.index], &codec.Connect{Version: codec.V311, CleanStart: true, KeepAlive: 300, ReceiveMax: 65535}, false, limits)
+		c.session.Connect(links[l.index], &codec.Connect{Version: codec.V311, CleanStart: true, KeepAlive: 300, ReceiveMax: 65535}, &session.Admission{}, limits)
 		clients[i] = c
 	})
 	connected := alive() - base - list

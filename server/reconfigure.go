@@ -34,7 +34,9 @@ func (b *Broker) Reconfigure(ctx context.Context, c *config.Config) error {
 	r := renewal{config: c, known: map[session.Limits]*session.Limits{}, made: map[made]*session.Limits{}}
 	for _, l := range b.Listeners() {
 		li := l.Options().Tag.(*listener)
-		li.limits.Store(r.intern(limitsOf(c, li.config)))
+		limits := limitsOf(c, li.config)
+		limits.Chains, limits.Anonymous = li.limits.Load().Chains, li.config.AnonymousOverride || c.AllowAnonymous
+		li.limits.Store(r.intern(limits))
 		li.anonymous.Store(li.config.AnonymousOverride || c.AllowAnonymous)
 	}
 	// Who connects from here on has the new limits; the others are visited.
@@ -76,7 +78,11 @@ func (r *renewal) of(s *session.Session) *session.Limits {
 		return l
 	}
 	next := limitsOf(r.config, &config.Listener{})
-	next.Lifetime = from.old.Lifetime
+	next.Lifetime, next.Chains = from.old.Lifetime, from.old.Chains
+	next.Anonymous = from.old.Anonymous || r.config.AllowAnonymous
+	if from.old.OwnRemaining {
+		next.OwnRemaining, next.MaxRemaining = true, from.old.MaxRemaining
+	}
 	if from.told {
 		next = next.Keep(from.old.Told())
 	}

@@ -16,8 +16,8 @@ func TestSizes(t *testing.T) {
 		size, max uintptr
 	}{
 		{"reactor.Conn", unsafe.Sizeof(reactor.Conn{}), 96},
-		{"session.Session", unsafe.Sizeof(session.Session{}), 136},
-		{"client", unsafe.Sizeof(client{}), 200},
+		{"session.Session", unsafe.Sizeof(session.Session{}), 144},
+		{"client", unsafe.Sizeof(client{}), 208},
 		{"subscription", unsafe.Sizeof(subscription{}), 40},
 		{"route", unsafe.Sizeof(route{}), 40},
 	} {

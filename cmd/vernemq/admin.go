@@ -28,9 +28,20 @@ func administrable(n *life, logs *logging.Log) (*admin.Node, *apikey.Store, erro
 	}
 	return &admin.Node{
 		Name: cfg.NodeName, Version: version,
-		Broker: n.shown.Load, Life: n, Settings: admin.LiveSettings(n.live), Keys: keys, Log: adminLog{logs, n.log},
+		Broker: n.administered, Life: n, Settings: admin.LiveSettings(n.live), Keys: keys, Log: adminLog{logs, n.log},
 		Cluster: &admin.Single{Node: cfg.NodeName, Suspend: n.suspend, End: n.Stop},
 	}, keys, nil
+}
+
+// administered is the broker as the commands see it, nil while it does not run.
+func (n *life) administered() *admin.Broker {
+	shown, b := n.shown.Load(), n.broker.Load()
+	if shown == nil || b == nil {
+		return nil
+	}
+	now := *shown
+	now.Webhooks = b.AdminWebhooks() // the plugin may come and go
+	return &now
 }
 
 // keyRules are the settings about API keys.

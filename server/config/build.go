@@ -64,7 +64,10 @@ func (l *Loaded) build() (errs Errors) {
 		c.MaxFrameSize = number(v)
 	}
 	c.CRLRefreshInterval = time.Duration(l.int("crl_refresh_interval")) * time.Millisecond
-	c.Listeners, errs = l.listeners()
+	c.DisconnectUnauthorizedV3 = l.on("disconnect_on_unauthorized_publish_v3")
+	errs = l.plugins(c)
+	listeners, more := l.listeners()
+	c.Listeners, errs = listeners, append(errs, more...)
 	var httpErrs Errors
 	c.HTTPListeners, httpErrs = l.httpListeners()
 	errs = append(errs, httpErrs...)

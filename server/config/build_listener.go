@@ -15,6 +15,9 @@ func (l *Loaded) listeners() (out []Listener, errs Errors) {
 			continue
 		}
 		li, err := l.listener(w[1], w[2])
+		if err == nil {
+			err = l.checkChains(&li)
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -63,6 +66,9 @@ func (l *Loaded) listener(transport, name string) (Listener, error) {
 	for _, v := range list(l.inherit(transport, name, "allowed_protocol_versions")) {
 		li.AllowedVersions = append(li.AllowedVersions, byte(number(v)))
 	}
+	li.AuthPlugins = list(l.inherit(transport, name, "auth_plugins"))
+	li.AuthzPlugins = list(l.inherit(transport, name, "authz_plugins"))
+	li.ForwardConnectionOpts = l.inherit(transport, name, "forward_connection_opts") == "on"
 	li.AnonymousOverride = l.on(key + ".allow_anonymous_override")
 	li.AllowAnonymous = l.on("allow_anonymous") || li.AnonymousOverride
 	li.MaxConnectionLifetime = time.Duration(number(l.inherit(transport, name, "max_connection_lifetime"))) * time.Second

@@ -52,6 +52,16 @@ type Config struct {
 	LogDisconnects     bool
 	Log                Log
 
+	DisconnectUnauthorizedV3 bool // an MQTT 3.1 client whose publish is refused
+
+	Plugins         []Plugin
+	PasswordFile    string
+	PasswordReload  time.Duration // 0 = never
+	ACLFile         string
+	ACLReload       time.Duration // 0 = never
+	Webhooks        []Webhook     // by their names
+	WebhookSettings WebhookSettings
+
 	Listeners          []Listener
 	HTTPListeners      []HTTPListener
 	CRLRefreshInterval time.Duration // 0 = never
@@ -74,8 +84,11 @@ type Listener struct {
 	Acceptors             int    // accepted for compatibility
 	Mountpoint            string
 	AllowedVersions       []byte
-	AllowAnonymous        bool // by its own option or the global one
-	AnonymousOverride     bool // its own option
+	AllowAnonymous        bool     // by its own option or the global one
+	AnonymousOverride     bool     // its own option
+	AuthPlugins           []string // nil = all plugins
+	AuthzPlugins          []string // nil = all plugins
+	ForwardConnectionOpts bool
 	MaxConnectionLifetime time.Duration
 	BufferSizes           [3]int // bytes: send, receive, the loop's read buffer; 0 = the kernel's
 	NoDelay               bool
@@ -94,4 +107,31 @@ type WebSocket struct {
 	Forwarded bool
 	Trusted   []netip.Addr // proxies that are believed
 	CNField   string       // header field whose value is the user name, "" for none
+}
+
+// Plugin is a plugin that is enabled.
+type Plugin struct {
+	Name        string
+	Dir         string // of its files
+	Priority    int
+	HasPriority bool
+}
+
+// Webhook is an endpoint of vmq_webhooks.
+type Webhook struct {
+	Hook, Endpoint  string
+	Base64          bool
+	NoPayload       bool
+	ResponseTimeout time.Duration
+}
+
+// WebhookSettings are those of all webhooks.
+type WebhookSettings struct {
+	MaxConnections                 int
+	IdleTimeout                    time.Duration
+	CAFile                         string // "" = the system's certificates
+	CertFile, KeyFile, KeyPassword string
+	TLSVersion                     string
+	SkipVerify                     bool
+	Depth                          int
 }

@@ -213,7 +213,7 @@ func TestListenerLevels(t *testing.T) {
 // TestWarnings says in one line which keys do nothing yet; switching off what
 // is not there is no reason for a word.
 func TestWarnings(t *testing.T) {
-	l, err := loadText(t, listen+"listener.vmq.clustering = 127.0.0.1:44053\nplugins.vmq_acl = off\nplugins.vmq_webhooks = on\nmax_queued_messages = 7\nerlang.max_ports = 2000\nsystree_enabled = off\n")
+	l, err := loadText(t, listen+"listener.vmq.clustering = 127.0.0.1:44053\nplugins.vmq_acl = off\nplugins.vmq_bridge = on\nmax_queued_messages = 7\nerlang.max_ports = 2000\nsystree_enabled = off\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestWarnings(t *testing.T) {
 	}
 	got := strings.Join(l.Warnings, "\n")
 	if len(l.Warnings) != 2 || !strings.Contains(got, "max_queued_messages is an old name of max_online_messages") ||
-		!strings.Contains(got, "not available yet: listener.vmq.clustering") || !strings.Contains(got, "plugins.vmq_webhooks") ||
+		!strings.Contains(got, "not available yet: listener.vmq.clustering") || !strings.Contains(got, "plugins.vmq_bridge") ||
 		strings.Contains(got, "vmq_acl") || strings.Contains(got, "systree") {
 		t.Error(got)
 	}

@@ -29,7 +29,7 @@ var generalKeys = []key{
 	{"subscriber_retain_mode", enum("immediate", "syncwait"), "immediate", live | later, "Whether retained messages wait until the node has caught up with the cluster."},
 	{"topic_max_depth", atLeast(0), "10", 0, "Levels that a topic or topic filter may have. 0 is unlimited; a filter of 65,535 bytes then costs some 6 MB."},
 	{"expire_retain_cache", atLeast(0), "0", 0, "Seconds between searches for expired retained messages. 0 never: they go when a subscription meets them."},
-	{"disconnect_on_unauthorized_publish_v3", flagType, "off", live | later, "Disconnects MQTT 3.1 clients whose publish is not allowed."},
+	{"disconnect_on_unauthorized_publish_v3", flagType, "off", live, "Disconnects MQTT 3.1 clients whose publish is not allowed."},
 	{"mqtt_connect_timeout", atLeast(1), "5000", live, "Milliseconds in which a new connection must send its CONNECT."},
 	{"max_ws_frame_size", frameSize, "268435456", 0, "Largest WebSocket frame, in bytes; a larger one ends its connection."},
 	{"default_reg_view", enum("vmq_reg_trie", "vmq_reg_ordered_trie", "\"vmq_reg_trie\"", "\"vmq_reg_ordered_trie\""), "vmq_reg_trie", ignored, "How VerneMQ looks up subscriptions; there is one way here."},

@@ -145,7 +145,7 @@ func (b *broker) command(path string) ([]string, error) {
 }
 
 func (b *broker) config() string {
-	return fmt.Sprintf("allow_anonymous = on\n"+
+	return fmt.Sprintf("allow_anonymous = on\nplugins.vmq_acl = off\nplugins.vmq_passwd = off\n"+
 		"listener.tcp.default = 127.0.0.1:%d\n"+
 		"listener.tcp.allowed_protocol_versions = 3,4,5,131,132\n"+
 		"max_client_id_size = 100\n"+

@@ -7,7 +7,7 @@ import (
 	"vernemq/codec"
 )
 
-var everyone = Rules{Versions: []byte{3, 4, 5}, MaxClientIDSize: 23, TopicMaxDepth: 3, Anonymous: true}
+var everyone = Rules{Versions: []byte{3, 4, 5}, MaxClientIDSize: 23, TopicMaxDepth: 3}
 
 // TestClientIdentifiers: 1 to 23 letters and digits are accepted with every
 // version [MQTT-3.1.3-5].
@@ -33,8 +33,6 @@ func TestRefusals(t *testing.T) {
 		change(&c)
 		return &c
 	}
-	closed := everyone
-	closed.Anonymous = false
 	long := func(c *codec.Connect) { c.ClientID = []byte(strings.Repeat("x", 24)) }
 	for _, x := range []struct {
 		c     *codec.Connect
@@ -51,22 +49,19 @@ func TestRefusals(t *testing.T) {
 		{with(four, func(c *codec.Connect) {
 			c.ClientID, c.HasWill, c.Will.Topic = []byte("c"), true, []byte("1/2/3/4")
 		}), &everyone, codec.TopicNameInvalid, nil}, // v3.1.1 [MQTT-3.2.2-6]
-		{with(five, func(c *codec.Connect) { c.HasAuthMethod = true }), &everyone, codec.BadAuthenticationMethod, []byte{0x20, 3, 0, 0x8c, 0}},
-		{with(five, func(*codec.Connect) {}), &closed, codec.NotAuthorized, []byte{0x20, 3, 0, 0x87, 0}},
-		{with(four, func(c *codec.Connect) { c.ClientID = []byte("c") }), &closed, codec.NotAuthorized, []byte{0x20, 2, 0, 5}},
 		// Whoever takes no 5 bytes gets none [MQTT-3.1.2-24].
-		{with(five, func(c *codec.Connect) { c.MaxPacketSize = 4 }), &closed, codec.NotAuthorized, nil},
-		{with(five, func(c *codec.Connect) { c.MaxPacketSize = 5 }), &closed, codec.NotAuthorized, []byte{0x20, 3, 0, 0x87, 0}},
+		{with(five, func(c *codec.Connect) { long(c); c.MaxPacketSize = 4 }), &everyone, codec.ClientIdentifierNotValid, nil},
+		{with(five, func(c *codec.Connect) { long(c); c.MaxPacketSize = 5 }), &everyone, codec.ClientIdentifierNotValid, []byte{0x20, 3, 0, 0x85, 0}},
 	} {
 		_, _, code := Admit(x.c, x.rules)
-		if got := Refuse(x.c, code); code != x.code || string(got) != string(x.want) {
+		if got := Refuse(x.c, code, nil); code != x.code || string(got) != string(x.want) {
 			t.Errorf("%+v: %v % x, want %v % x", x.c, code, got, x.code, x.want)
 		}
 	}
 	for _, code := range []codec.ReasonCode{codec.MalformedPacket, codec.ProtocolError} { // of CONNECTs that cannot be decoded
 		var a codec.Connack
-		f, _, _, _ := codec.Cut(Refuse(&five, code), 0)
-		if err := codec.DecodeConnack(codec.V5, f, &a); err != nil || a.Reason != code || Refuse(&four, code) != nil {
+		f, _, _, _ := codec.Cut(Refuse(&five, code, nil), 0)
+		if err := codec.DecodeConnack(codec.V5, f, &a); err != nil || a.Reason != code || Refuse(&four, code, nil) != nil {
 			t.Errorf("%v: %v %+v", code, err, a)
 		}
 	}

@@ -146,7 +146,7 @@ func (w *world) attach(name string, c *codec.Connect, assigned bool, link func(*
 	}
 	cl.load()
 	limits := w.limits
-	cl.session.Connect(link(cl), c, assigned, &limits)
+	cl.session.Connect(link(cl), c, &Admission{Assigned: assigned}, &limits)
 	return cl
 }
 

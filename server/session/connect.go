@@ -14,7 +14,6 @@ type Rules struct {
 	Versions        []byte // protocol levels: 3, 4, 5, 131, 132
 	MaxClientIDSize int    // bytes
 	TopicMaxDepth   int    // levels, 0 = no limit
-	Anonymous       bool
 }
 
 // Admit checks a CONNECT against the rules that need no state (reference:
@@ -37,10 +36,6 @@ func Admit(c *codec.Connect, r *Rules) (id string, assigned bool, code codec.Rea
 		return "", false, codec.ClientIdentifierNotValid
 	case c.HasWill && r.TopicMaxDepth > 0 && bytes.Count(c.Will.Topic, slash) >= r.TopicMaxDepth:
 		return "", false, codec.TopicNameInvalid
-	case c.HasAuthMethod:
-		return "", false, codec.BadAuthenticationMethod // [MQTT-4.12.0-1]
-	case !r.Anonymous:
-		return "", false, codec.NotAuthorized
 	}
 	return id, assigned, codec.Success
 }
@@ -61,18 +56,37 @@ func generateID() string {
 	return "anon-" + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// Admission is what was found out about a client before its session.
+type Admission struct {
+	Assigned       bool    // the broker chose the client identifier
+	User           *string // nil without a user name
+	WillMountpoint *string // where a plugin sends the will, nil for the client's own
+	// Method and Data go into the CONNACK after an enhanced authentication
+	// [MQTT-4.12.0-5].
+	Method       string
+	Data         []byte
+	ResponseInfo string           // for the CONNACK
+	More         codec.Properties // User Properties for the CONNACK
+	// Registered, if it is there, is called once the session is the client's,
+	// before it is told so.
+	Registered func()
+	// ExpiryChanged tells that the Session Expiry Interval is not the client's
+	// own, and it has to be told [MQTT-3.2.2-10].
+	ExpiryChanged bool
+}
+
 // Connect attaches a connection whose CONNECT was admitted. The client must be
 // away: the host ends the connection that it may still have with TakeOver.
-func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits) {
+func (s *Session) Connect(link Link, c *codec.Connect, a *Admission, l *Limits) {
 	resumed := s.flags&everPresent != 0 && !c.CleanStart && !s.expired()
 	writes := s.host.Writes()
 	if !resumed {
 		s.discard() // [MQTT-3.1.2-4]
 	}
-	s.attach(link, c, l)
+	s.attach(link, c, a, l)
 	s.save()
 	s.waitFor(writes)
-	if !s.connack(resumed, assigned) {
+	if !s.connack(resumed, a) {
 		return
 	}
 	s.host.Presence(true)
@@ -84,16 +98,16 @@ func (s *Session) Connect(link Link, c *codec.Connect, assigned bool, l *Limits)
 // Join attaches one more connection of a client that is connected already:
 // both share the subscriptions and what follows from them. There is nothing to
 // resume, and Clean Start wipes nothing.
-func (s *Session) Join(link Link, c *codec.Connect, l *Limits) {
-	s.attach(link, c, l)
-	if s.connack(true, false) {
+func (s *Session) Join(link Link, c *codec.Connect, a *Admission, l *Limits) {
+	s.attach(link, c, a, l)
+	if s.connack(true, a) {
 		s.host.Presence(true)
 	}
 }
 
 // attach takes over what CONNECT says of the connection.
-func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
-	s.link, s.limits = link, l
+func (s *Session) attach(link Link, c *codec.Connect, a *Admission, l *Limits) {
+	s.link, s.limits, s.User = link, l, a.User
 	s.version, s.keepAlive = c.Version, c.KeepAlive
 	s.flags = s.flags&(sharer|stored) | everPresent
 	if c.Bridge {
@@ -120,7 +134,10 @@ func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 	if s.expiry > 0 {
 		s.flags |= persistent
 	}
-	s.setWill(c) // a will of the connection before is gone [MQTT-3.1.3-9]
+	if a.Registered != nil {
+		a.Registered()
+	}
+	s.setWill(c, a) // a will of the connection before is gone [MQTT-3.1.3-9]
 	s.due = 0
 	if c.KeepAlive > 0 {
 		s.arm(s.keepAliveEnd())
@@ -133,10 +150,13 @@ func (s *Session) attach(link Link, c *codec.Connect, l *Limits) {
 
 // connack accepts the client. It returns false when the client's Maximum
 // Packet Size does not even allow that.
-func (s *Session) connack(resumed, assigned bool) bool {
+func (s *Session) connack(resumed bool, a *Admission) bool {
 	var p codec.ConnackProps
 	if s.v5() {
-		if assigned {
+		p.AuthMethod, p.AuthData = a.Method, a.Data
+		p.ResponseInfo, p.More = a.ResponseInfo, a.More
+		p.SessionExpiry, p.HasSessionExpiry = s.expiry, a.ExpiryChanged
+		if a.Assigned {
 			p.AssignedClientID = s.ID // [MQTT-3.2.2-16]
 		}
 		if s.limits.ReceiveMaxBroker != 65535 {
@@ -174,7 +194,10 @@ func (s *Session) tooLarge(size int) bool { return s.maxPacket != 0 && size > in
 // Refuse gives the CONNACK that refuses a CONNECT, or nothing where the
 // protocol wants silence: a malformed packet of MQTT 3 [MQTT-3.1.4-1], or a
 // client that takes no packet of that size [MQTT-3.1.2-24].
-func Refuse(c *codec.Connect, code codec.ReasonCode) []byte {
+//
+// told, which may be nil, is what else the client may be told, unless it wants
+// no such things [MQTT-3.1.2-29] or may find them too large [MQTT-3.2.2-19].
+func Refuse(c *codec.Connect, code codec.ReasonCode, told *codec.ConnackProps) []byte {
 	v := c.Version
 	if c.MaxPacketSize != 0 && c.MaxPacketSize < refusalSize {
 		return nil
@@ -182,7 +205,13 @@ func Refuse(c *codec.Connect, code codec.ReasonCode) []byte {
 	if v != codec.V5 && (code == codec.MalformedPacket || code == codec.ProtocolError || code == codec.TopicNameInvalid) {
 		return nil
 	}
-	return codec.AppendConnack(nil, v, false, code, nil)
+	if told != nil && (c.MaxPacketSize != 0 || !c.RequestProblemInfo) {
+		told = &codec.ConnackProps{ServerReference: told.ServerReference}
+		if c.MaxPacketSize != 0 {
+			told = nil
+		}
+	}
+	return codec.AppendConnack(nil, v, false, code, told)
 }
 
 const refusalSize = 5 // of a CONNACK without properties

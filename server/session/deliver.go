@@ -57,7 +57,15 @@ func (s *Session) send(p *queue.Publication, e queue.Entry) {
 		s.wait(p, e)
 		return
 	}
-	s.dispatch(p, e)
+	q := s.host.Delivering(s, p, e)
+	if q == nil {
+		s.wait(p, e)
+		return
+	}
+	if q != p {
+		s.write(&e, p) // as it was, not as it is sent
+	}
+	s.dispatch(q, e)
 }
 
 // windowFull tells that the client may not be sent another message of QoS 1 or
@@ -196,6 +204,7 @@ func (s *Session) keep(p *queue.Publication, e queue.Entry) {
 	}
 	s.write(&e, p)
 	s.shelf().leave(e.Ref.Seq, p.Expires)
+	s.host.Kept(s, p, e)
 }
 
 // saturated tells that nothing more can be queued for a connected client.
@@ -262,7 +271,13 @@ func (s *Session) pump() {
 			s.unwrite(x.Ref)
 		} else {
 			sc.Out.View(x.Msg)
-			s.dispatch(&sc.Out, x)
+			q := s.host.Delivering(s, &sc.Out, x)
+			if q == nil {
+				sc.Out.Reset()
+				e.waiting.PushFront(x)
+				return
+			}
+			s.dispatch(q, x)
 			sc.Out.Reset()
 		}
 		x.Msg.Release()

@@ -45,7 +45,7 @@ func (s *Session) Remove(cause *codec.Error) {
 		s.end(cause)
 		return
 	}
-	s.over()
+	s.over(Gone)
 }
 
 // Malformed ends the connection because the bytes that arrived are no packet.
@@ -110,9 +110,10 @@ func (s *Session) detach(willDue bool) {
 		return
 	}
 	if s.flags&persistent == 0 {
-		s.over()
+		s.over(Gone)
 		return
 	}
+	s.host.Left(s, WentOffline)
 	s.park()
 	s.scheduleWill()
 	s.trim()
@@ -123,8 +124,9 @@ func (s *Session) detach(willDue bool) {
 }
 
 // over ends the session: it is the last thing that happens to it.
-func (s *Session) over() {
+func (s *Session) over(how Departure) {
 	s.clear()
+	s.host.Left(s, how)
 	s.host.Ended()
 }
 
@@ -158,6 +160,7 @@ func (s *Session) leave() {
 func (s *Session) discard() {
 	if s.flags&everPresent != 0 {
 		s.clear()
+		s.host.Left(s, Gone)
 	}
 }
 
@@ -234,9 +237,10 @@ type will struct {
 	at              uint32 // loop clock second at which it is due, once the client is away; 0 = not scheduled
 	qos             byte
 	retain, expires bool
+	mountpoint      *string // nil for the client's own
 }
 
-func (s *Session) setWill(c *codec.Connect) {
+func (s *Session) setWill(c *codec.Connect, a *Admission) {
 	if s.extra != nil {
 		s.extra.will = nil
 	}
@@ -244,7 +248,7 @@ func (s *Session) setWill(c *codec.Connect) {
 		return
 	}
 	w := &will{topic: len(c.Will.Topic), qos: c.Will.QoS, retain: c.Will.Retain,
-		expiry: c.Will.Props.Expiry, expires: c.Will.Props.HasExpiry}
+		expiry: c.Will.Props.Expiry, expires: c.Will.Props.HasExpiry, mountpoint: a.WillMountpoint}
 	w.delay = min(c.Will.Delay, s.limits.MaxWillDelay)
 	w.data = c.Will.Props.AppendForward(append([]byte(nil), c.Will.Topic...))
 	w.forward = len(w.data) - w.topic
@@ -292,6 +296,10 @@ func (s *Session) fireWill() {
 	if w.expires {
 		p.Expires = s.host.Unix() + int64(w.expiry)
 	}
-	s.host.Publish(&p)
+	mountpoint := s.Mountpoint
+	if w.mountpoint != nil {
+		mountpoint = *w.mountpoint
+	}
+	s.host.Publish(s, mountpoint, &p, nil)
 	p.Reset()
 }

@@ -13,25 +13,28 @@ import (
 
 // bareHost routes everything that is published to one session.
 type bareHost struct {
+	fakeGate
 	scratch Scratch
 	metrics metrics.Set
 	to      *Session
 	options Options
 }
 
-func (h *bareHost) Clock() uint32                                            { return 1 }
-func (h *bareHost) Unix() int64                                              { return 1 }
-func (h *bareHost) Scratch() *Scratch                                        { return &h.scratch }
-func (h *bareHost) Metrics() *metrics.Set                                    { return &h.metrics }
-func (h *bareHost) Records() store.Records                                   { return nil }
-func (h *bareHost) Writes() uint64                                           { return 0 }
-func (h *bareHost) Last() uint64                                             { return 0 }
-func (h *bareHost) Hold()                                                    {}
-func (h *bareHost) Safe() bool                                               { return true }
-func (h *bareHost) Read(Reading)                                             {}
-func (h *bareHost) Bequeath(uint64)                                          {}
-func (h *bareHost) Share(string) uint32                                      { return 0 }
-func (h *bareHost) Publish(p *queue.Publication)                             { h.to.Deliver(p, &h.options) }
+func (h *bareHost) Clock() uint32          { return 1 }
+func (h *bareHost) Unix() int64            { return 1 }
+func (h *bareHost) Scratch() *Scratch      { return &h.scratch }
+func (h *bareHost) Metrics() *metrics.Set  { return &h.metrics }
+func (h *bareHost) Records() store.Records { return nil }
+func (h *bareHost) Writes() uint64         { return 0 }
+func (h *bareHost) Last() uint64           { return 0 }
+func (h *bareHost) Hold()                  {}
+func (h *bareHost) Safe() bool             { return true }
+func (h *bareHost) Read(Reading)           {}
+func (h *bareHost) Bequeath(uint64)        {}
+func (h *bareHost) Share(string) uint32    { return 0 }
+func (h *bareHost) Publish(_ *Session, _ string, p *queue.Publication, _ codec.Properties) {
+	h.to.Deliver(p, &h.options)
+}
 func (h *bareHost) Unsubscribe([]byte) bool                                  { return true }
 func (h *bareHost) Retained([]byte, func(*queue.Message) bool)               {}
 func (h *bareHost) Redeliver(uint32, *queue.Message)                         {}
@@ -69,7 +72,7 @@ func newExchange(qos byte) *exchange {
 	limits := &Limits{MaxInflight: 20, MaxOnline: 1000}
 	for id, s := range map[string]*Session{"pub": &x.pub, "sub": &x.sub} {
 		*s = New(h, "", id)
-		s.Connect(&bareLink{}, &codec.Connect{Version: codec.V311, CleanStart: true}, false, limits)
+		s.Connect(&bareLink{}, &codec.Connect{Version: codec.V311, CleanStart: true}, &Admission{}, limits)
 	}
 	frame := func(b []byte) codec.Frame {
 		f, _, _, _ := codec.Cut(b, 0)

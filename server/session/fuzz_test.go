@@ -44,7 +44,7 @@ func (s *stranger) packet(f codec.Frame) bool {
 	if f.Type() != codec.CONNECT || codec.DecodeConnect(f, &c) != nil {
 		return false
 	}
-	rules := Rules{Versions: []byte{3, 4, 5, 131, 132}, MaxClientIDSize: 100, TopicMaxDepth: 10, Anonymous: true}
+	rules := Rules{Versions: []byte{3, 4, 5, 131, 132}, MaxClientIDSize: 100, TopicMaxDepth: 10}
 	if _, _, code := Admit(&c, &rules); code != codec.Success {
 		return false
 	}

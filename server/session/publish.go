@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"slices"
 
 	"vernemq/codec"
 	"vernemq/queue"
@@ -15,9 +16,11 @@ func (s *Session) publish(f codec.Frame) bool {
 	if err := codec.DecodePublish(s.version, f, m); err != nil {
 		return s.fail(err)
 	}
-	s.count(metrics.PublishReceived)
-	if s.limits.MaxRate > 0 {
-		s.spend()
+	if !s.comesAgain() {
+		s.count(metrics.PublishReceived)
+		if s.limits.MaxRate > 0 {
+			s.spend()
+		}
 	}
 	if s.v5() {
 		if err := s.alias(m); err != nil {
@@ -31,8 +34,8 @@ func (s *Session) publish(f codec.Frame) bool {
 		return s.publishExactlyOnce(m)
 	}
 	writes := s.host.Writes()
-	code := s.route(m)
-	if m.QoS == 1 {
+	code, done := s.route(m)
+	if done && m.QoS == 1 {
 		if code == codec.QuotaExceeded && !s.v5() {
 			s.end(errStore)
 			return false
@@ -41,7 +44,7 @@ func (s *Session) publish(f codec.Frame) bool {
 		s.ack(codec.PUBACK, m.PacketID, code)
 		s.countCode(metrics.PubackSent, code)
 	}
-	return true
+	return s.link != nil
 }
 
 var slash = []byte{'/'}
@@ -56,7 +59,11 @@ func (s *Session) publishExactlyOnce(m *codec.Publish) bool {
 			s.host.Metrics().Inc(metrics.LimitReceive)
 			return s.fail(errReceiveMax) // [MQTT-3.3.4-7]
 		}
-		if code = s.route(m); code < 0x80 {
+		var done bool
+		if code, done = s.route(m); !done {
+			return s.link != nil
+		}
+		if code < 0x80 {
 			e.received.Add(m.PacketID)
 			if s.flags&stored != 0 {
 				s.host.Records().PutIncoming(s.client(), m.PacketID)
@@ -94,18 +101,15 @@ func (s *Session) pubrel(a *codec.Ack) {
 
 // route hands the message to the broker. Topics that begin with $ are the
 // broker's own: the client gets its acknowledgement, nobody the message. While
-// nothing can be stored, no message is accepted that would be acknowledged.
-func (s *Session) route(m *codec.Publish) codec.ReasonCode {
+// nothing can be stored, no message is accepted that would be acknowledged. It is
+// not done when the message has to wait, or the connection ends.
+func (s *Session) route(m *codec.Publish) (code codec.ReasonCode, done bool) {
 	if m.Topic[0] == '$' {
-		s.count(metrics.PublishError)
-		if s.v5() {
-			return codec.NotAuthorized
-		}
-		return codec.Success
+		return s.reserved(), true
 	}
 	if m.QoS > 0 && !s.host.Safe() {
 		s.count(metrics.PublishError)
-		return codec.QuotaExceeded
+		return codec.QuotaExceeded, true
 	}
 	sc := s.host.Scratch()
 	p := &sc.In
@@ -119,10 +123,54 @@ func (s *Session) route(m *codec.Publish) codec.ReasonCode {
 	if m.Props.HasExpiry {
 		p.Expires = s.host.Unix() + int64(m.Props.Expiry)
 	}
-	s.host.Publish(p)
+	mountpoint, props := s.Mountpoint, m.Props.Raw
+	if v := s.host.AuthPublish(s, p, props); v != nil {
+		switch {
+		case v.Waits:
+			s.suspend()
+			return 0, false
+		case v.Refused:
+			return s.refusePublish(v)
+		case p.Topic[0] == '$':
+			return s.reserved(), true
+		}
+		if v.Mountpoint != nil {
+			mountpoint = *v.Mountpoint
+		}
+		if v.Props != nil {
+			props = *v.Props
+		}
+	}
+	s.host.Publish(s, mountpoint, p, props)
 	p.Reset()
+	return codec.Success, true
+}
+
+// reserved refuses a message to a topic of the broker.
+func (s *Session) reserved() codec.ReasonCode {
+	s.count(metrics.PublishError)
+	if s.v5() {
+		return codec.NotAuthorized
+	}
 	return codec.Success
 }
+
+// refusePublish refuses a message that plugins do not allow. MQTT 3 has no way
+// to say so: 3.1.1 ends the connection, 3.1 acknowledges unless the
+// configuration says otherwise [MQTT-3.3.5-2].
+func (s *Session) refusePublish(v *Verdict) (code codec.ReasonCode, done bool) {
+	s.count(metrics.PublishAuthError)
+	switch {
+	case s.v5():
+		return v.Code, true
+	case s.version == codec.V311, s.limits.DisconnectUnauthorizedV3:
+		s.end(errUnauthorized)
+		return 0, false
+	}
+	return codec.Success, true
+}
+
+var errUnauthorized = &codec.Error{Code: codec.NotAuthorized, Text: "client may not publish to this topic"}
 
 // alias checks what only MQTT 5 has, and puts the topic of a known alias in
 // place of an empty one [MQTT-3.3.2-12].
@@ -166,12 +214,24 @@ func (s *Session) subscribe(f codec.Frame) bool {
 	if err := codec.DecodeSubscribe(s.version, f, m); err != nil {
 		return s.fail(err)
 	}
-	s.count(metrics.SubscribeReceived)
+	if !s.comesAgain() {
+		s.count(metrics.SubscribeReceived)
+	}
 	if s.tooDeep(m.Filters) {
 		return s.fail(errFilterDepth)
 	}
 	if s.tooLarge(answerSize(m.Filters)) {
 		return s.fail(errAnswerSize)
+	}
+	asked := m.Filters.Len()
+	v := s.host.AuthSubscribe(s, m)
+	var denied []codec.ReasonCode
+	if v != nil {
+		if v.Waits {
+			s.suspend()
+			return true
+		}
+		denied = s.denied(v, m)
 	}
 	writes := s.host.Writes()
 	sc.Codes, sc.Retained = sc.Codes[:0], sc.Retained[:0]
@@ -179,6 +239,10 @@ func (s *Session) subscribe(f codec.Frame) bool {
 		x, ok := fs.Next()
 		if !ok {
 			break
+		}
+		if i := len(sc.Codes); i < len(denied) && denied[i] >= 0x80 {
+			sc.Codes, sc.Retained = append(sc.Codes, byte(denied[i])), append(sc.Retained, false)
+			continue
 		}
 		if s.flags&bridge != 0 {
 			x.NoLocal, x.RetainAsPublished = true, true
@@ -188,13 +252,14 @@ func (s *Session) subscribe(f codec.Frame) bool {
 		wanted := x.RetainHandling == 0 || x.RetainHandling == 1 && isNew
 		sc.Retained = append(sc.Retained, wanted && code < 0x80)
 	}
+	s.host.Subscribed(s, m.Filters, sc.Codes, m.Props)
 	reason := ""
 	if bytes.IndexByte(sc.Codes, byte(codec.QuotaExceeded)) >= 0 {
 		reason = s.explain("no more subscriptions are allowed")
 	}
 	s.waitFor(writes)
 	out := s.link.Output()
-	out.B = codec.AppendSuback(out.B, s.version, m.PacketID, sc.Codes, reason)
+	out.B = codec.AppendSuback(out.B, s.version, m.PacketID, sc.Codes[:asked], reason)
 	s.countSuback(sc.Codes)
 	s.sendRetained(m)
 	return true
@@ -209,6 +274,17 @@ func (s *Session) countSuback(codes []byte) {
 		}
 	}
 	s.count(metrics.SubscribeAuthError)
+}
+
+// denied puts the filters that plugins want into the place of those of the
+// packet, and gives the codes of those that they refuse. There is at least one
+// for each that was asked for.
+func (s *Session) denied(v *Verdict, m *codec.Subscribe) []codec.ReasonCode {
+	if v.Refused {
+		return slices.Repeat([]codec.ReasonCode{v.Code}, m.Filters.Len())
+	}
+	m.Filters = v.Filters
+	return v.Codes
 }
 
 // answerSize is the size of the MQTT 5 SUBACK or UNSUBACK for filters.
@@ -275,9 +351,19 @@ func (s *Session) unsubscribe(f codec.Frame) bool {
 	if err := codec.DecodeUnsubscribe(s.version, f, m); err != nil {
 		return s.fail(err)
 	}
-	s.count(metrics.UnsubscribeReceived)
+	if !s.comesAgain() {
+		s.count(metrics.UnsubscribeReceived)
+	}
 	if s.tooLarge(answerSize(m.Filters)) {
 		return s.fail(errAnswerSize)
+	}
+	asked := m.Filters.Len()
+	if v := s.host.Unsubscribing(s, m); v != nil {
+		if v.Waits {
+			s.suspend()
+			return true
+		}
+		m.Filters = v.Filters
 	}
 	writes := s.host.Writes()
 	sc.Codes = sc.Codes[:0]
@@ -292,9 +378,13 @@ func (s *Session) unsubscribe(f codec.Frame) bool {
 		}
 		sc.Codes = append(sc.Codes, byte(code))
 	}
+	s.host.Unsubscribed(s, m.Filters)
+	for len(sc.Codes) < asked {
+		sc.Codes = append(sc.Codes, byte(codec.NoSubscriptionExisted))
+	}
 	s.waitFor(writes)
 	out := s.link.Output()
-	out.B = codec.AppendUnsuback(out.B, s.version, m.PacketID, sc.Codes, "")
+	out.B = codec.AppendUnsuback(out.B, s.version, m.PacketID, sc.Codes[:asked], "")
 	s.count(metrics.UnsubackSent)
 	return true
 }

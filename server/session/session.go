@@ -40,6 +40,7 @@ type Link interface {
 // Host is the broker as a session sees it: the client's place in the world
 // and whatever concerns other clients.
 type Host interface {
+	Gate
 	// Clock is the loop clock in seconds, which never goes back, rounded up so
 	// that nothing is early. Unix is the wall clock in seconds, for expiry
 	// intervals.
@@ -68,8 +69,9 @@ type Host interface {
 	// Share gives the number of a shared subscription, 0 when there is none with
 	// that filter.
 	Share(filter string) uint32
-	// Publish routes p to its subscribers and keeps it if it is retained.
-	Publish(p *queue.Publication)
+	// Publish routes p to its subscribers within a mountpoint and keeps it if it
+	// is retained. props are those that the message came with, nil for a will.
+	Publish(s *Session, mountpoint string, p *queue.Publication, props codec.Properties)
 	// Subscribe makes or replaces a subscription. isNew tells that there was
 	// none with this filter; code is the granted QoS or a failure.
 	Subscribe(f *codec.Filter, id uint32) (isNew bool, code codec.ReasonCode)
@@ -107,6 +109,7 @@ type Scratch struct {
 	Subscribe   codec.Subscribe
 	Unsubscribe codec.Unsubscribe
 	Disconnect  codec.Disconnect
+	Auth        codec.Auth
 	In          queue.Publication // the publication that is being routed
 	Out         queue.Publication // a queued message that is being sent
 	Delivery    queue.Delivery
@@ -138,6 +141,12 @@ type Limits struct {
 	MaxSubscriptions     int    // 0 = no limit
 	TopicMaxDepth        int
 	MaxRemaining         int // largest Remaining Length of a packet, 0 = the protocol's
+
+	OwnRemaining bool // MaxRemaining is this client's own
+
+	Chains                   int  // number of the plugin chains of the listener
+	Anonymous                bool // clients need not authenticate
+	DisconnectUnauthorizedV3 bool // an MQTT 3.1 client whose publish is refused
 }
 
 const never = ^uint32(0) // a Session Expiry Interval that does not end
@@ -152,6 +161,8 @@ type Session struct {
 	// ID and Mountpoint name the session; Key is queue.KeyOf of the two.
 	ID, Mountpoint string
 	Key            uint64
+	// User is the user name of the latest connection, nil when it has none.
+	User *string
 
 	extra   *extra   // what an idle session does not need
 	backlog *backlog // of the queue, what is only in the store; nil when that is nothing
@@ -179,6 +190,7 @@ const (
 	sharer                        // got messages of shared subscriptions
 	stored                        // the session is in the store
 	unread                        // a restart has left things in the store that are not read yet
+	suspended                     // the packet at hand waits for the host
 )
 
 // extra is the part of a session that exists only while it is needed.
@@ -215,6 +227,9 @@ func (s *Session) Succeed(old *Session, host Host) {
 
 // Online tells whether the client is connected.
 func (s *Session) Online() bool { return s.link != nil }
+
+// Link is the client's connection, nil while it is away.
+func (s *Session) Link() Link { return s.link }
 
 // Busy tells that a connected client does not keep up with what it is sent.
 func (s *Session) Busy() bool {
@@ -286,7 +301,7 @@ func (s *Session) Packet(f codec.Frame) bool {
 	case codec.CONNECT:
 		return s.fail(errSecondConnect) // [MQTT-3.1.0-2]
 	case codec.AUTH:
-		return s.fail(errAuth) // [MQTT-4.12.0-7]
+		return s.authenticate(f)
 	default:
 		return s.fail(errDirection)
 	}

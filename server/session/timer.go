@@ -56,7 +56,7 @@ func (s *Session) Timer() {
 func (s *Session) awayTimer(now uint32) {
 	if s.ends != 0 {
 		if now >= s.ends {
-			s.over()
+			s.over(Expired)
 			return
 		}
 		s.arm(s.ends)

@@ -69,6 +69,7 @@ func (w *world) queued() (in, out, drop, unhandled, expired int) {
 
 // fakeClient is a Host with a list of subscriptions.
 type fakeClient struct {
+	fakeGate
 	world   *world
 	name    string
 	session Session
@@ -104,7 +105,7 @@ func (c *fakeClient) Ended() {
 	c.world.say("%s ended", c.name)
 }
 
-func (c *fakeClient) Publish(p *queue.Publication) {
+func (c *fakeClient) Publish(_ *Session, _ string, p *queue.Publication, _ codec.Properties) {
 	w := c.world
 	if p.Retain {
 		delete(w.retained, string(p.Topic))

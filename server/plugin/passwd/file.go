@@ -69,21 +69,34 @@ func (f *File) Len() int { return f.file.Get().Len() }
 // Check compares a password with that of a user, as Table.Check does. A right
 // password is remembered for a while if its hash is dear.
 func (f *File) Check(user string, password []byte) Result {
-	l := f.file.Get()
+	r, _ := f.file.Get().check(user, password, true)
+	return r
+}
+
+// CheckNow does so if it costs no more than a few microseconds: if the hash is
+// cheap, or the password was right a while ago. Else ok is false.
+func (f *File) CheckNow(user string, password []byte) (r Result, ok bool) {
+	return f.file.Get().check(user, password, false)
+}
+
+// check compares a password, with a dear hash only if that may be.
+func (l *loaded) check(user string, password []byte, dear bool) (r Result, ok bool) {
 	if l.users == 0 {
-		return Unknown
+		return Unknown, true
 	}
 	e, known := l.find(user)
 	if e.kind == vmq { // as cheap as the key of the cache
-		return result(known, verify(e.kind, e.stored, password))
+		return result(known, verify(e.kind, e.stored, password)), true
 	}
 	k := l.cache.key(user, password)
 	if l.cache.has(k) {
-		return Right
+		return Right, true
 	}
-	r := result(known, verify(e.kind, e.stored, password))
-	if r == Right {
+	if !dear {
+		return Unknown, false
+	}
+	if r = result(known, verify(e.kind, e.stored, password)); r == Right {
 		l.cache.add(k)
 	}
-	return r
+	return r, true
 }

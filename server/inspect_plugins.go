@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"vernemq/server/admin"
+	"vernemq/server/hooks"
+	"vernemq/server/plugin/webhooks"
+)
+
+// plugins are the plugins to an operator.
+type plugins struct{ *Broker }
+
+// arities are those of VerneMQ's functions, which `plugin show` tells.
+var arities = map[string]int{
+	"auth_on_register": 5, "auth_on_register_m5": 6, "auth_on_publish": 6, "auth_on_publish_m5": 7, "auth_on_subscribe": 3, "auth_on_subscribe_m5": 4,
+	"on_register": 3, "on_register_m5": 4, "on_publish": 6, "on_publish_m5": 7, "on_subscribe": 3, "on_subscribe_m5": 4,
+	"on_unsubscribe": 3, "on_unsubscribe_m5": 4, "on_topic_unsubscribed": 2, "on_deliver": 7, "on_deliver_m5": 7, "on_auth_m5": 3,
+	"on_offline_message": 5, "on_client_wakeup": 1, "on_client_offline": 1, "on_client_gone": 1, "on_session_expired": 1, "on_message_drop": 3,
+}
+
+// modules are the Erlang modules that serve the hooks of VerneMQ's plugins.
+var modules = map[string]string{"vmq_webhooks": "vmq_webhooks_plugin"}
+
+// List shows the enabled plugins.
+func (b plugins) List() (out []admin.Plugin) {
+	for _, p := range b.Plugins() {
+		x := admin.Plugin{Name: p.Name}
+		module := p.Name
+		if m := modules[p.Name]; m != "" {
+			module = m
+		}
+		for _, h := range p.Hooks {
+			name := h.String()
+			x.Hooks = append(x.Hooks, admin.Hook{Name: name, Function: fmt.Sprintf("%s:%s/%d", module, name, arities[name])})
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func (b plugins) Enable(_ context.Context, name, path string) error {
+	return b.EnablePlugin(name, path)
+}
+
+func (b plugins) Disable(_ context.Context, name string) error { return b.DisablePlugin(name) }
+
+var errNoModules = errors.New("functions of Erlang modules cannot be called")
+
+func (plugins) EnableModule(context.Context, admin.Module) error { return errNoModules }
+
+func (plugins) DisableModule(context.Context, admin.Module) error { return hooks.ErrNotFound }
+
+// webhookEndpoints are the endpoints of vmq_webhooks to an operator.
+type webhookEndpoints struct{ plugin *webhooks.Plugin }
+
+// AdminWebhooks gives them, nil while the plugin is not enabled.
+func (b *Broker) AdminWebhooks() admin.Webhooks {
+	if p, ok := b.Plugin("vmq_webhooks").(*webhooks.Plugin); ok {
+		return webhookEndpoints{p}
+	}
+	return nil
+}
+
+// Hooks are those that an endpoint may be registered for.
+func (webhookEndpoints) Hooks() (out []string) {
+	for n := range hooks.MsgStoreWrite {
+		if webhooks.Accepts(n) {
+			out = append(out, n.String())
+		}
+	}
+	return out
+}
+
+// List shows the endpoints.
+func (w webhookEndpoints) List() (out []admin.Webhook) {
+	for _, e := range w.plugin.Endpoints() {
+		out = append(out, admin.Webhook{Hook: e.Hook.String(), Endpoint: e.URL, Base64: !e.Plain, NoPayload: e.NoPayload, Timeout: e.ResponseTimeout})
+	}
+	return out
+}
+
+func (w webhookEndpoints) Register(_ context.Context, x admin.Webhook) error {
+	hook, ok := hooks.ParseName(x.Hook)
+	if !ok {
+		return fmt.Errorf("unknown hook %q", x.Hook)
+	}
+	return w.plugin.Register(webhooks.Endpoint{Hook: hook, URL: x.Endpoint, Plain: !x.Base64, NoPayload: x.NoPayload, ResponseTimeout: x.Timeout})
+}
+
+func (w webhookEndpoints) Deregister(_ context.Context, hook, endpoint string) error {
+	n, ok := hooks.ParseName(hook)
+	if !ok {
+		return fmt.Errorf("unknown hook %q", hook)
+	}
+	return w.plugin.Deregister(n, endpoint)
+}
+
+// Cache gives the figures of the cache.
+func (w webhookEndpoints) Cache() (out []admin.CacheStat) {
+	for _, f := range w.plugin.Figures() {
+		hook := f.Hook.String()
+		if !strings.HasPrefix(hook, "auth_on_") {
+			continue
+		}
+		out = append(out, admin.CacheStat{Stat: "hits", Endpoint: f.Endpoint, Hook: hook, Value: int64(f.Hits)},
+			admin.CacheStat{Stat: "misses", Endpoint: f.Endpoint, Hook: hook, Value: int64(f.Misses)},
+			admin.CacheStat{Stat: "entries", Endpoint: f.Endpoint, Hook: hook, Value: int64(f.Entries)})
+	}
+	return out
+}
+
+func (w webhookEndpoints) ResetCache() { w.plugin.ResetCacheFigures() }
+
+func (w webhookEndpoints) ClearCache() { w.plugin.ClearCache() }

@@ -1,0 +1,74 @@
+package acl
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"vernemq/server/hooks"
+	"vernemq/server/plugin/reload"
+)
+
+// Plugin is vmq_acl: it allows what the file permits, and leaves the rest to
+// others. A SUBSCRIBE is allowed when all its topics are.
+type Plugin struct {
+	log   *slog.Logger
+	file  atomic.Pointer[File]
+	watch reload.Watch
+}
+
+// New makes the plugin with a file that is read again every so often. A file
+// that cannot be read is logged, and permits nothing.
+func New(env hooks.Env, path string, every time.Duration) *Plugin {
+	p := &Plugin{log: env.Log}
+	p.Configure(path, every)
+	return p
+}
+
+// Configure takes another file or interval. Any goroutine.
+func (p *Plugin) Configure(path string, every time.Duration) {
+	f := Open(path)
+	if _, err := f.Reload(); err != nil {
+		p.report(f, err)
+	}
+	p.file.Store(f)
+	p.watch.Start(func(ctx context.Context) { f.Run(ctx, every, func(err error) { p.report(f, err) }) })
+}
+
+func (p *Plugin) report(f *File, err error) {
+	if err != nil {
+		p.log.Error("can't load the ACL file", "rules", f.Table().Len(), "cause", err.Error())
+		return
+	}
+	p.log.Info("ACL file loaded", "rules", f.Table().Len())
+}
+
+// Hooks gives the plugin's functions, which all answer at once.
+func (p *Plugin) Hooks() hooks.Hooks {
+	publish := hooks.Asked[hooks.Message, hooks.PublishModifiers]{Now: func(r *hooks.Message) hooks.PublishAnswer {
+		if p.file.Load().Check(r.Username, r.ID, r.Mountpoint, r.Topic, Publish) {
+			return hooks.PublishAnswer{Result: hooks.OK}
+		}
+		return hooks.PublishAnswer{}
+	}}
+	subscribe := hooks.Asked[hooks.Subscribe, hooks.SubscribeModifiers]{Now: func(r *hooks.Subscribe) hooks.SubscribeAnswer {
+		table := p.file.Load().Table()
+		for i := range r.Topics {
+			if !table.Check(r.Username, r.ID, r.Mountpoint, r.Topics[i].Filter.Filter, Subscribe) {
+				return hooks.SubscribeAnswer{}
+			}
+		}
+		return hooks.SubscribeAnswer{Result: hooks.OK}
+	}}
+	return hooks.Hooks{AuthOnPublish: publish, AuthOnPublishM5: publish, AuthOnSubscribe: subscribe, AuthOnSubscribeM5: subscribe}
+}
+
+// Bounds has nothing to bound.
+func (p *Plugin) Bounds() hooks.Bounds { return hooks.Bounds{} }
+
+// Close ends the plugin.
+func (p *Plugin) Close() error {
+	p.watch.Stop()
+	return nil
+}
