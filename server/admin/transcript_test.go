@@ -49,7 +49,11 @@ func words(line string) (out []string) {
 
 // runLine runs a command line like vmq-admin, and gives what it prints.
 func runLine(n *admintest.Node, line string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond) // ends traces
+	patience := 30 * time.Second
+	if strings.Contains(line, "trace") {
+		patience = 50 * time.Millisecond // nothing else ends it
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var out, errors bytes.Buffer
 	args := words(line)
