@@ -29,7 +29,10 @@ type exchange struct {
 }
 
 // connOf is the connection of a session that has one.
-func connOf(s *session.Session) *reactor.Conn { return s.Link().(link).Conn }
+func connOf(s *session.Session) *reactor.Conn {
+	l, _ := s.Link().(link)
+	return l.Conn
+}
 
 // whoIs names the client of a session to plugins.
 func whoIs(s *session.Session) hooks.Client {
@@ -65,6 +68,9 @@ func (c *client) AuthPublish(s *session.Session, p *queue.Publication, props cod
 	if ch == nil && s.Limits().Anonymous {
 		return nil
 	}
+	if l.grants.has(s, ch, p.Topic) {
+		return nil
+	}
 	r := &l.questions.message
 	*r = hooks.Message{Client: whoIs(s), Topic: p.Topic, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain, Properties: props}
 	a, known := ask(l, connOf(s), ch, r)
@@ -74,6 +80,9 @@ func (c *client) AuthPublish(s *session.Session, p *queue.Publication, props cod
 	case a.Result != hooks.OK:
 		return l.questions.refused(a.Refusal, codec.PUBACK, codec.NotAuthorized)
 	case a.Modifiers == nil:
+		if a.Lasts != nil {
+			l.grants.add(s, ch, p.Topic, a.Lasts)
+		}
 		return nil
 	}
 	return l.changeMessage(s, p, a.Modifiers)
