@@ -73,6 +73,9 @@ func (c *client) AuthPublish(s *session.Session, p *queue.Publication, props cod
 	if ch == nil && s.Limits().Anonymous {
 		return nil
 	}
+	if l.grants.has(s, ch, p.Topic) {
+		return nil
+	}
 	r := &l.questions.message
 	*r = hooks.Message{Client: whoIs(s), Topic: p.Topic, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain, Properties: props}
 	a, known := ask(l, connOf(s), ch, r)
@@ -82,6 +85,9 @@ func (c *client) AuthPublish(s *session.Session, p *queue.Publication, props cod
 	case a.Result != hooks.OK:
 		return l.questions.refused(a.Refusal, codec.PUBACK, codec.NotAuthorized)
 	case a.Modifiers == nil:
+		if a.Lasts != nil {
+			l.grants.add(s, ch, p.Topic, a.Lasts)
+		}
 		return nil
 	}
 	return l.changeMessage(s, p, a.Modifiers)

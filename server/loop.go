@@ -68,6 +68,7 @@ type loop struct {
 	random  *rand.Rand
 
 	questions  questions
+	grants     grants
 	waiting    map[*reactor.Conn]*waiting
 	deliveries map[*reactor.Conn]*pendingDelivery
 	exchanges  map[*reactor.Conn]*exchange // of clients with enhanced authentication

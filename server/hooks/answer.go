@@ -1,6 +1,8 @@
 package hooks
 
 import (
+	"sync/atomic"
+
 	"vernemq/codec"
 )
 
@@ -21,7 +23,22 @@ type Answer[M any] struct {
 	Result    Result
 	Modifiers *M       // of OK, nil for none
 	Refusal   *Refusal // of Failed, nil for one without particulars
+	// Lasts tells how long an OK of auth_on_publish without modifiers holds for
+	// other messages of the client to the same topic, whatever they are like;
+	// nil is not at all. It counts for the first plugin of a chain, as those
+	// before another have to be asked.
+	Lasts *Epoch
 }
+
+// Epoch is a time in which a plugin would answer a question the same. A plugin
+// ends it when it has something new to go by, after that is in force.
+type Epoch struct{ over atomic.Bool }
+
+// End ends the epoch. Any goroutine.
+func (e *Epoch) End() { e.over.Store(true) }
+
+// Over tells that the epoch has ended. Any goroutine.
+func (e *Epoch) Over() bool { return e.over.Load() }
 
 // Refusal says why something is refused, and what the client is told.
 type Refusal struct {

@@ -67,7 +67,11 @@ func (c *Chain[R, M]) settle(l *link[R, M], r *R, a Answer[M]) Answer[M] {
 	switch a.Result {
 	case OK:
 		if a.Modifiers == nil {
-			return Answer[M]{Result: OK}
+			answer := Answer[M]{Result: OK}
+			if l == &c.links[0] {
+				answer.Lasts = a.Lasts
+			}
+			return answer
 		}
 		if err := c.check(a.Modifiers, r, c.limits); err != nil {
 			l.complain("can't validate modifier", "hook", c.name.String(), "cause", err.Error())

@@ -14,7 +14,9 @@ type File struct{ file *reload.File[Table] }
 // Open makes a File that permits nothing. Reload or Run fill it.
 func Open(path string) *File {
 	empty, _ := Parse(path, nil)
-	return &File{reload.New(path, empty, Parse)}
+	f := reload.New(path, empty, Parse)
+	f.Replaced = func(old *Table) { old.epoch.End() }
+	return &File{f}
 }
 
 // Reload reads the file if it has changed, and tells whether a new table is in

@@ -32,7 +32,10 @@ func (p *Plugin) Configure(path string, every time.Duration) {
 	if _, err := f.Reload(); err != nil {
 		p.report(f, err)
 	}
-	p.file.Store(f)
+	if old := p.file.Swap(f); old != nil {
+		p.watch.Stop() // it changes its table no more
+		old.Table().epoch.End()
+	}
 	p.watch.Start(func(ctx context.Context) { f.Run(ctx, every, func(err error) { p.report(f, err) }) })
 }
 
@@ -47,8 +50,9 @@ func (p *Plugin) report(f *File, err error) {
 // Hooks gives the plugin's functions, which all answer at once.
 func (p *Plugin) Hooks() hooks.Hooks {
 	publish := hooks.Asked[hooks.Message, hooks.PublishModifiers]{Now: func(r *hooks.Message) hooks.PublishAnswer {
-		if p.file.Load().Check(r.Username, r.ID, r.Mountpoint, r.Topic, Publish) {
-			return hooks.PublishAnswer{Result: hooks.OK}
+		table := p.file.Load().Table()
+		if table.Check(r.Username, r.ID, r.Mountpoint, r.Topic, Publish) {
+			return hooks.PublishAnswer{Result: hooks.OK, Lasts: table.epoch}
 		}
 		return hooks.PublishAnswer{}
 	}}

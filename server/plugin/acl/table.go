@@ -3,6 +3,8 @@ package acl
 import (
 	"bytes"
 	"hash/maphash"
+
+	"vernemq/server/hooks"
 )
 
 // Access is what a client wants to do, and in a table what it may.
@@ -25,6 +27,7 @@ type Table struct {
 	slots  []uint32 // numbers of nodes; 0 is empty, as no child is number 0
 	levels []byte   // the texts of the nodes, one behind the other
 	rules  int
+	epoch  *hooks.Epoch // until another table is in force
 }
 
 // The first nodes are roots. The children of users are the roots of the users,
@@ -108,7 +111,7 @@ func (t *Table) Len() int { return t.rules }
 type builder struct{ t Table }
 
 func newBuilder() *builder {
-	return &builder{Table{nodes: make([]node, roots, 64), slots: make([]uint32, 64)}}
+	return &builder{Table{nodes: make([]node, roots, 64), slots: make([]uint32, 64), epoch: new(hooks.Epoch)}}
 }
 
 // child finds or makes the child of a node that has that level as its text.

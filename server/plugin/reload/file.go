@@ -36,6 +36,10 @@ type File[T any] struct {
 	parse func(path string, text []byte) (*T, error)
 	value atomic.Pointer[T]
 
+	// Replaced, if it is set before the first reload, is called with each old
+	// value after a new one is in force.
+	Replaced func(old *T)
+
 	mu    sync.Mutex // one reload at a time
 	stamp stamp      // of the last text that was read
 	sum   [2]uint64  // of the last text that was parsed: its size and hash
@@ -86,7 +90,10 @@ func (f *File[T]) Reload() (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	f.value.Store(value)
+	old := f.value.Swap(value)
+	if f.Replaced != nil {
+		f.Replaced(old)
+	}
 	return true, nil
 }
 
