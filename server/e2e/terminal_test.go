@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"vernemq/server/daemon"
 )
 
 // terminal is a shell in tmux.
@@ -114,4 +116,5 @@ func TestTerminalGoes(t *testing.T) {
 	c := b.connect(t, connect{v: 5, id: "c"})
 	x.tmux("kill-server")
 	c.closed(0x8B)
+	eventually(t, "the data directory is free", func() bool { return daemon.Free(filepath.Join(b.base, "data")) })
 }
