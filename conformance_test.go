@@ -35,7 +35,6 @@ var counts = map[string]int{"MQTT 5.0": 251, "MQTT 3.1.1": 141}
 var notYet = map[string]map[string]string{
 	"MQTT 5.0": {
 		"listeners": "6.0.0 1-4",
-		"hooks":     "3.1.2 30; 3.15.2 2-3; 4.12.0 2-5; 4.12.1 1-2",
 	},
 	"MQTT 3.1.1": {"listeners": "6.0.0 1-4", "bridge": "7.0.0 1"},
 }
