@@ -113,7 +113,7 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 	if l.holdsBack(c) {
 		return 0, 0
 	}
-	limit := l.packetLimit(c)
+	limit, answer := l.packetLimit(c), l.waitsFor(c)
 	for n < len(in) {
 		f, size, need, err := codec.Cut(in[n:], limit)
 		if err != nil {
@@ -124,7 +124,12 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 			return n, need
 		}
 		n += size
-		if !l.packet(c, f) {
+		more := l.packet(c, f)
+		if answer != nil {
+			l.used(c, answer)
+			answer = nil
+		}
+		if !more {
 			return len(in), 0
 		}
 		if c.Paused() { // the client publishes faster than it may, or plugins are asked
