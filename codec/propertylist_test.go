@@ -62,3 +62,25 @@ func TestNewFilters(t *testing.T) {
 		t.Error(fs.Len())
 	}
 }
+
+// FuzzPublishProps takes properties apart and puts them together again.
+func FuzzPublishProps(f *testing.F) {
+	f.Add([]byte{byte(ContentType), 0, 1, 'x', byte(UserProperty), 0, 1, 'k', 0, 1, 'v'})
+	f.Add([]byte{byte(SubscriptionIdentifier), 0x80, 1, byte(WillDelayInterval), 0, 0, 0, 1})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var p PublishProps
+		if DecodePublishProps(raw, &p) != nil {
+			return
+		}
+		var again []byte
+		for x := range Properties(raw).All() {
+			if err := ValidProperty(x); err != nil {
+				t.Fatalf("%+v: %v", x, err)
+			}
+			again = AppendProperty(again, x)
+		}
+		if !bytes.Equal(again, raw) {
+			t.Fatalf("% x, want % x", again, raw)
+		}
+	})
+}

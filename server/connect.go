@@ -72,7 +72,7 @@ func (a *admission) prepare(p *codec.Connect, limits *session.Limits) *session.L
 		p.CleanStart = *m.CleanSession
 	}
 	if m.SessionExpiry != nil {
-		a.ExpiryChanged = *m.SessionExpiry != p.SessionExpiry // [MQTT-3.2.2-21]
+		a.ExpiryChanged = *m.SessionExpiry != p.SessionExpiry
 		p.SessionExpiry = *m.SessionExpiry
 	}
 	for _, u := range m.UserProperties {

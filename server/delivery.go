@@ -94,5 +94,8 @@ func (l *loop) changeDelivery(p *queue.Publication, a *hooks.DeliverAnswer) *que
 	if m.Properties != nil {
 		d.Forward = l.questions.changeProperties(*m.Properties, func(uint32) {})
 	}
+	if m.Payload == nil && p.Kept() != nil { // the payload may be sent after p has been let go
+		d.Message()
+	}
 	return d
 }

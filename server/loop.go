@@ -132,7 +132,7 @@ func (l *loop) Data(c *reactor.Conn, in []byte) (n, need int) {
 }
 
 func (l *loop) packets(c *reactor.Conn, in []byte) (n, need int) {
-	limit := l.packetLimit(c)
+	limit, answer := l.packetLimit(c), l.waitsFor(c)
 	for n < len(in) {
 		l.handled = n
 		f, size, need, err := codec.Cut(in[n:], limit)
@@ -144,7 +144,12 @@ func (l *loop) packets(c *reactor.Conn, in []byte) (n, need int) {
 			return n, need
 		}
 		n += size
-		if !l.packet(c, f) {
+		more := l.packet(c, f)
+		if answer != nil {
+			l.used(c, answer)
+			answer = nil
+		}
+		if !more {
 			return len(in), 0
 		}
 		if c.Paused() { // the client publishes faster than it may, or something is waited for

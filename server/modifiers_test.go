@@ -199,6 +199,47 @@ func TestRegisterModifiers(t *testing.T) {
 	})
 }
 
+// TestConnackSize leaves out of a CONNACK what the client may find too large
+// [MQTT-3.2.2-19] [MQTT-3.2.2-20], or does not want [MQTT-3.1.2-29].
+func TestConnackSize(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, closedConfig(1))
+	h := welcome()
+	h.AuthOnRegisterM5.Now = func(r *hooks.Register) hooks.RegisterAnswer {
+		if r.Username == "no" {
+			return hooks.RegisterAnswer{Result: hooks.Failed, Refusal: &hooks.Refusal{Reason: "because", Code: codec.ServerMoved, ServerReference: "b"}}
+		}
+		return hooks.RegisterAnswer{Result: hooks.OK, Modifiers: &hooks.RegisterModifiers{UserProperties: []hooks.UserProperty{{Name: "name", Value: "value"}}}}
+	}
+	plug(t, b, "p", h)
+	for _, tt := range []struct {
+		user string
+		size uint32
+		want string
+	}{{"yes", 0, "name=value"}, {"yes", 40, "name=value"}, {"yes", 15, ""}, {"no", 0, "because b"}, {"no", 1000, " "}} {
+		c := asClient(codec.V5, "c", tt.user, "")
+		c.MaxPacketSize = tt.size
+		_, a := try(t, b, c)
+		got := ""
+		for k, v := range a.Props.Users {
+			got += string(k) + "=" + string(v)
+		}
+		if tt.user == "no" {
+			got += string(a.Props.ReasonString()) + " " + string(a.ServerReference)
+		}
+		if got != tt.want {
+			t.Errorf("%+v: %q", tt, got)
+		}
+	}
+	c := asClient(codec.V5, "c", "no", "")
+	p := versioned{&peer{t: t}, c.Version}
+	p.open(b)
+	p.send(codec.AppendConnect(nil, c)) // RequestProblemInfo is false
+	if a := p.connack(); a.Props.ReasonString() != nil || string(a.ServerReference) != "b" {
+		t.Errorf("%+v", a)
+	}
+}
+
 // has tells whether a client is known.
 func (b *Broker) has(mountpoint, id string) bool {
 	key := queue.KeyOf(mountpoint, id)

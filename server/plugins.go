@@ -42,6 +42,9 @@ func newWebhooks(env hooks.Env, c *config.Config) (hooks.Plugin, error) {
 	s := c.WebhookSettings
 	o := webhooks.Options{MaxConnections: s.MaxConnections, IdleTimeout: s.IdleTimeout, CAFile: s.CAFile, CertFile: s.CertFile,
 		KeyFile: s.KeyFile, KeyPassword: s.KeyPassword, TLSVersion: s.TLSVersion, SkipVerify: s.SkipVerify, Depth: s.Depth}
+	if o.Depth == 0 {
+		o.Depth = -1
+	}
 	var list []webhooks.Endpoint
 	for _, w := range c.Webhooks {
 		hook, ok := hooks.ParseName(w.Hook)

@@ -7,6 +7,7 @@ import (
 	"vernemq/codec"
 	"vernemq/queue"
 	"vernemq/server/hooks"
+	"vernemq/server/session"
 )
 
 var errEnding = errors.New("the broker ends")
@@ -43,8 +44,12 @@ func (l *loop) reauthorize(ctx context.Context, c *client, username string, done
 	for x := range c.subs.all {
 		r.Topics = append(r.Topics, hooks.Topic{Filter: x.filter()})
 	}
-	chain := l.chains(&c.session).AuthOnSubscribe(r.V5)
-	if len(r.Topics) == 0 || chain == nil && c.session.Limits().Anonymous {
+	limits := c.session.Limits()
+	if limits == nil { // the client has not been here yet
+		limits = &session.Limits{}
+	}
+	chain := l.broker.hooks.Snapshot().View(limits.Chains).AuthOnSubscribe(r.V5)
+	if len(r.Topics) == 0 || chain == nil && limits.Anonymous {
 		done(false)
 		return
 	}

@@ -292,13 +292,18 @@ func TestTakeOverWhileWaiting(t *testing.T) {
 // about one, with and without a window.
 func TestSlowDeliver(t *testing.T) {
 	t.Parallel()
-	for _, qos := range []byte{0, 1} {
+	for i, size := range []int{0, 0, 10_000, 10_000} {
+		qos := byte(i % 2)
+		fill := strings.Repeat("x", size)
 		b := startBroker(t, closedConfig(2))
 		release := make(chan struct{})
 		h := welcome()
 		h.OnDeliverM5 = hooks.Asked[hooks.Message, hooks.DeliverModifiers]{Wait: func(_ context.Context, m *hooks.Message) hooks.DeliverAnswer {
 			<-release
-			if string(m.Payload) == "1" {
+			if string(m.Payload) == "2"+fill {
+				return hooks.DeliverAnswer{Result: hooks.OK, Modifiers: &hooks.DeliverModifiers{Topic: new([]byte("renamed"))}}
+			}
+			if string(m.Payload) == "1"+fill {
 				return hooks.DeliverAnswer{Result: hooks.OK, Modifiers: &hooks.DeliverModifiers{
 					Topic: new([]byte("changed")), Payload: new([]byte("one"))}}
 			}
@@ -310,7 +315,7 @@ func TestSlowDeliver(t *testing.T) {
 		writer := enter(t, b, asClient(codec.V5, "writer", "", ""))
 		const n = 50 // more than fit into the window
 		for i := range n {
-			writer.put("t", qos, uint16(i+1), fmt.Sprint(i))
+			writer.put("t", qos, uint16(i+1), fmt.Sprint(i)+fill)
 		}
 		if qos == 1 {
 			for i := range n {
@@ -319,12 +324,15 @@ func TestSlowDeliver(t *testing.T) {
 		}
 		close(release)
 		for i := range n {
-			want, topic := fmt.Sprint(i), "t"
-			if i == 1 {
+			want, topic := fmt.Sprint(i)+fill, "t"
+			switch i {
+			case 1:
 				want, topic = "one", "changed"
+			case 2:
+				topic = "renamed"
 			}
 			if m := reader.got(); string(m.Payload) != want || string(m.Topic) != topic {
-				t.Fatalf("%s %s, want %s", m.Topic, m.Payload, want)
+				t.Fatalf("%s %.20s, want %.20s", m.Topic, m.Payload, want)
 			}
 		}
 	}
@@ -390,5 +398,44 @@ func TestPanickingPlugin(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v", b.Plugins())
 		}
+	}
+}
+
+// TestDisableWhileWaiting takes a plugin away that is being asked. What it would
+// have said is for no other packet.
+func TestDisableWhileWaiting(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, testConfig(1)) // nobody needs to authenticate
+	for range 3 {
+		began := make(chan struct{}, 10)
+		wait := func(ctx context.Context) {
+			began <- struct{}{}
+			<-ctx.Done()
+		}
+		plug(t, b, "p", hooks.Hooks{
+			AuthOnPublishM5: hooks.Asked[hooks.Message, hooks.PublishModifiers]{Wait: func(ctx context.Context, _ *hooks.Message) hooks.PublishAnswer {
+				wait(ctx)
+				return hooks.PublishAnswer{Result: hooks.OK, Modifiers: &hooks.PublishModifiers{Topic: new([]byte("wrong"))}}
+			}},
+			AuthOnSubscribeM5: hooks.Asked[hooks.Subscribe, hooks.SubscribeModifiers]{Wait: func(ctx context.Context, _ *hooks.Subscribe) hooks.SubscribeAnswer {
+				wait(ctx)
+				return hooks.SubscribeAnswer{Result: hooks.OK}
+			}},
+		})
+		p := enter(t, b, asClient(codec.V5, "c", "", ""))
+		p.put("t", 1, 1, "first")
+		<-began
+		if err := b.DisablePlugin("p"); err != nil {
+			t.Fatal(err)
+		}
+		p.ack(codec.PUBACK, 1)
+		if got := p.sub("#"); got[0] != 1 {
+			t.Errorf("% x", got)
+		}
+		p.put("t", 0, 0, "second")
+		if m := p.got(); string(m.Topic) != "t" || string(m.Payload) != "second" {
+			t.Errorf("%s %s", m.Topic, m.Payload)
+		}
+		p.conn.Close()
 	}
 }

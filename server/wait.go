@@ -20,11 +20,13 @@ type waiting struct {
 // asked again then.
 func ask[R, M any](l *loop, c *reactor.Conn, ch *hooks.Chain[R, M], r *R) (a hooks.Answer[M], known bool) {
 	if w := l.waitsFor(c); w != nil {
-		a, known = w.answer.(hooks.Answer[M])
-		if known {
-			delete(l.waiting, c)
+		if w.answer == nil {
+			return a, false
 		}
-		return a, known
+		delete(l.waiting, c)
+		if a, known = w.answer.(hooks.Answer[M]); known {
+			return a, true
+		}
 	}
 	a, from := ch.Ask(r)
 	if a.Result != hooks.Later {
@@ -76,6 +78,14 @@ func stopReading(c *reactor.Conn) {
 	c.PauseRead()
 	if _, ok := c.User().(*admission); ok {
 		c.AwaitHangup()
+	}
+}
+
+// used forgets an answer that was there for the packet that was just handled.
+// It may not have been looked at: the plugin may be gone.
+func (l *loop) used(c *reactor.Conn, w *waiting) {
+	if w != nil && l.waiting[c] == w {
+		delete(l.waiting, c)
 	}
 }
 

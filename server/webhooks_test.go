@@ -221,3 +221,25 @@ func TestDepartures(t *testing.T) {
 		t.Error(names)
 	}
 }
+
+// TestStopIsTold tells of the clients that a broker loses when it stops.
+func TestStopIsTold(t *testing.T) {
+	t.Parallel()
+	s := newHookService(t, nil)
+	b := startBroker(t, webhooksConfig(2, s.URL))
+	for i := range 20 {
+		enter(t, b, asClient(codec.V311, fmt.Sprint("c", i), "", ""))
+	}
+	if err := b.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	gone := 0
+	for _, l := range s.await(t, 20*4) {
+		if strings.HasPrefix(l, "on_client_gone ") {
+			gone++
+		}
+	}
+	if gone != 20 {
+		t.Errorf("%d clients are gone, want 20", gone)
+	}
+}

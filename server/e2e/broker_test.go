@@ -24,6 +24,7 @@ type broker struct {
 	port     int
 	base     string   // --base, holds everything the process writes
 	settings []string // key=value in our configuration's words
+	conf     string   // configuration file; "" makes one
 	wrap     []string // command in front of the broker's, for example prlimit
 
 	written int // bytes of the log when the process was started
@@ -140,6 +141,10 @@ func (b *broker) command(path string) ([]string, error) {
 		"--set", fmt.Sprintf("reactor.loops=%d", b.loops)}
 	for _, s := range b.settings {
 		args = append(args, "--set", s)
+	}
+	if b.conf != "" {
+		args[3] = b.conf
+		return args, nil
 	}
 	return args, os.WriteFile(conf, []byte(b.config()), 0o644)
 }

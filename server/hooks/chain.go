@@ -137,8 +137,10 @@ func (w *wait[R, M]) submit() {
 	}})
 	if !ok && !over.Swap(true) {
 		end()
-		l.stats.overloads.Add(1)
-		l.complain("too many requests wait for the plugin", "hook", w.name.String())
+		if l.ctx.Err() == nil {
+			l.stats.overloads.Add(1)
+			l.complain("too many requests wait for the plugin", "hook", w.name.String())
+		}
 		w.done(refuse[M](overloaded))
 	}
 }

@@ -57,7 +57,7 @@ func (v *Event[E]) later(l *eventLink[E], e *E) {
 		l.Wait(ctx, e)
 	}})
 	l.stats.events.Add(1)
-	if !ok {
+	if !ok && l.ctx.Err() == nil {
 		l.stats.dropped.Add(1)
 		l.complain("events are dropped: too many wait for the plugin", "hook", v.name.String())
 	}

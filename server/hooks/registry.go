@@ -107,19 +107,32 @@ func (r *Registry) Enable(s Start) error {
 	if s.Factory == nil {
 		return ErrNotFound
 	}
-	log := r.log.With("plugin", s.Name)
-	p, err := s.Factory(Env{Log: log, Dir: s.Dir, Changed: func() { r.changed(s.Name) }})
+	e, err := r.start(s)
 	if err != nil {
 		return fmt.Errorf("cannot start plugin %s: %w", s.Name, err)
 	}
-	e := &entry{name: s.Name, plugin: p, bounds: p.Bounds().withDefaults(), log: log}
-	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.pool = newPool(e.bounds)
-	h := p.Hooks()
-	e.hooks = &h
 	r.entries = append(slices.Clip(r.entries), e)
 	r.renew()
 	return nil
+}
+
+// start makes a plugin and contains its panic.
+func (r *Registry) start(s Start) (e *entry, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it panicked: %v", p)
+		}
+	}()
+	log := r.log.With("plugin", s.Name)
+	p, err := s.Factory(Env{Log: log, Dir: s.Dir, Changed: func() { r.changed(s.Name) }})
+	if err != nil {
+		return nil, err
+	}
+	h := p.Hooks()
+	e = &entry{name: s.Name, plugin: p, hooks: &h, bounds: p.Bounds().withDefaults(), log: log}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.pool = newPool(e.bounds)
+	return e, nil
 }
 
 // changed takes over what a plugin's Hooks gives now.
@@ -169,28 +182,30 @@ func (e *entry) close() error {
 	return nil
 }
 
-// Close ends all plugins, and waits for calls that still run until ctx ends.
+// Close ends all plugins, once they have been told all that waits for them, or
+// when ctx ends.
 func (r *Registry) Close(ctx context.Context) error {
 	r.mu.Lock()
 	entries := r.entries
 	r.entries = nil
 	r.renew()
 	r.mu.Unlock()
-	var errs error
 	done := make(chan struct{})
-	for _, e := range entries {
-		errs = errors.Join(errs, e.close())
-	}
 	go func() {
 		for _, e := range entries {
+			e.pool.close()
 			e.pool.done.Wait()
 		}
 		close(done)
 	}()
+	var errs error
 	select {
 	case <-done:
 	case <-ctx.Done():
-		errs = errors.Join(errs, fmt.Errorf("a plugin still works: %w", ctx.Err()))
+		errs = fmt.Errorf("plugins have not been told everything: %w", ctx.Err())
+	}
+	for _, e := range entries {
+		errs = errors.Join(errs, e.close())
 	}
 	return errs
 }

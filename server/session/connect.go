@@ -71,7 +71,7 @@ type Admission struct {
 	// before it is told so.
 	Registered func()
 	// ExpiryChanged tells that the Session Expiry Interval is not the client's
-	// own, and it has to be told [MQTT-3.2.2-10].
+	// own, and it has to be told [MQTT 5, 3.2.2.3.2].
 	ExpiryChanged bool
 }
 
@@ -169,6 +169,10 @@ func (s *Session) connack(resumed bool, a *Admission) bool {
 	n := len(out.B)
 	// MQTT 3.1 has no Session Present.
 	out.B = codec.AppendConnack(out.B, s.version, resumed && s.version != codec.V31, codec.Success, &p)
+	if p.More != nil && s.tooLarge(len(out.B)-n) { // [MQTT-3.2.2-20]
+		p.More = nil
+		out.B = codec.AppendConnack(out.B[:n], s.version, resumed, codec.Success, &p)
+	}
 	if s.tooLarge(len(out.B) - n) {
 		out.B = out.B[:n]
 		s.link.Finish(errAnswerSize)
@@ -205,11 +209,12 @@ func Refuse(c *codec.Connect, code codec.ReasonCode, told *codec.ConnackProps) [
 	if v != codec.V5 && (code == codec.MalformedPacket || code == codec.ProtocolError || code == codec.TopicNameInvalid) {
 		return nil
 	}
-	if told != nil && (c.MaxPacketSize != 0 || !c.RequestProblemInfo) {
+	switch {
+	case told == nil:
+	case c.MaxPacketSize != 0:
+		told = nil
+	case !c.RequestProblemInfo:
 		told = &codec.ConnackProps{ServerReference: told.ServerReference}
-		if c.MaxPacketSize != 0 {
-			told = nil
-		}
 	}
 	return codec.AppendConnack(nil, v, false, code, told)
 }

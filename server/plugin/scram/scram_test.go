@@ -143,6 +143,12 @@ func TestWrongExchanges(t *testing.T) {
 func TestParse(t *testing.T) {
 	t.Parallel()
 	good, _ := Verifier("x")
+	const python = "SCRAM-SHA-256$4096:VPp98oejd4jDTxeuBT7cgw==$YfXM7ZEgH0JJG3hIgVQxyBMKgE6cGSKsxSwItxIRmsI=:b83FITfYdUu9IWUSLxemUra1CmNQd8dOOdHyXuMnA6A="
+	if v, err := parseVerifier([]byte(python)); err != nil {
+		t.Error(err)
+	} else if w, _ := newVerifier("x", v.salt, v.iterations); string(w.storedKey) != string(v.storedKey) || string(w.serverKey) != string(v.serverKey) {
+		t.Error("the program in the documents makes something else")
+	}
 	for text, want := range map[string]string{
 		"":                                   "",
 		"a:" + good:                          "",

@@ -21,7 +21,7 @@ type Options struct {
 	CertFile, KeyFile, KeyPassword string // of this broker, PEM
 	TLSVersion                     string // the least: tlsv1.2 or tlsv1.3
 	SkipVerify                     bool
-	Depth                          int // certificates between the endpoint's and the root; 100
+	Depth                          int // certificates between the endpoint's and the root; 100, -1 is none
 }
 
 func (o Options) withDefaults() Options {
@@ -34,8 +34,11 @@ func (o Options) withDefaults() Options {
 	if o.CacheSize <= 0 {
 		o.CacheSize = 65536
 	}
-	if o.Depth <= 0 {
+	switch {
+	case o.Depth == 0:
 		o.Depth = 100
+	case o.Depth < 0:
+		o.Depth = 0
 	}
 	return o
 }
