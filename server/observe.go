@@ -35,6 +35,7 @@ func (b *Broker) observe() {
 	b.registry.Source(b.emitListeners)
 	b.registry.Source(b.emitLoops)
 	b.observeStore()
+	b.observePlugins()
 }
 
 // Metrics are all metrics of the node. Counters of the loops are up to a

@@ -85,7 +85,11 @@ func (b *Broker) EnablePlugin(name, dir string) error {
 	if dir == "" {
 		dir = b.config.Load().EtcDir
 	}
-	return b.hooks.Enable(hooks.Start{Name: name, Dir: dir, Factory: b.factory(name)})
+	if err := b.hooks.Enable(hooks.Start{Name: name, Dir: dir, Factory: b.factory(name)}); err != nil {
+		return err
+	}
+	b.registry.Run(name)
+	return nil
 }
 
 // DisablePlugin ends a plugin. The error is hooks.ErrNotFound, or that of the

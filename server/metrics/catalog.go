@@ -69,7 +69,7 @@ var versioned = []struct {
 	{Family{Name: "mqtt_suback_sent", Help: "SUBACK packets that grant at least one subscription."}, SubackSent},
 	{Family{Name: "mqtt_unsuback_sent", Help: "UNSUBACK packets."}, UnsubackSent},
 	{Family{Name: "mqtt_pingresp_sent", Help: "PINGRESP packets."}, PingrespSent},
-	{Family{Name: "mqtt_publish_auth_error", Help: "Messages whose client may not publish to their topic.", Part: hooksPart}, PublishAuthError},
+	{Family{Name: "mqtt_publish_auth_error", Help: "Messages whose client may not publish to their topic."}, PublishAuthError},
 	{Family{Name: "mqtt_subscribe_auth_error", Help: "SUBSCRIBE packets of which no subscription was granted."}, SubscribeAuthError},
 	{Family{Name: "mqtt_invalid_msg_size_error", Help: "Packets above max_message_size."}, InvalidMessageSize},
 	{Family{Name: "mqtt_puback_invalid_error", Help: "PUBACK packets that no message waits for."}, PubackInvalid},
