@@ -33,6 +33,7 @@ type Broker struct {
 	log        *slog.Logger
 	config     atomic.Pointer[config.Config] // replaced as a whole
 	hooks      *hooks.Registry
+	hookTimes  hookTimes
 	reactor    *reactor.Reactor
 	loops      []*loop
 	store      *disk.Store

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"vernemq/codec"
 	"vernemq/queue"
@@ -61,7 +62,9 @@ func (l *loop) deliverLater(conn *reactor.Conn, ch *hooks.Chain[hooks.Message, h
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &pendingDelivery{msg: msg, cancel: cancel}
 	l.deliveries[conn] = d
+	start := time.Now()
 	ch.Wait(ctx, r, from, func(a hooks.DeliverAnswer) {
+		l.broker.hookTook(ch.Name(), time.Since(start))
 		l.reactor.Post(func() {
 			if l.deliveries[conn] != d || d.answer != nil {
 				return

@@ -7,6 +7,7 @@ import (
 
 	"vernemq/queue"
 	"vernemq/server/admin/httpapi"
+	"vernemq/server/hooks"
 )
 
 // Publisher publishes messages that come over HTTP.
@@ -18,26 +19,77 @@ type publisher struct{ *Broker }
 func (p publisher) MaxSize() int { return p.config.Load().MaxMessageSize }
 
 // Publish publishes a message on the loop of the client in whose name it comes,
-// and returns when that has been done and written down. Where clients need no password, neither
-// do messages; there is nobody to ask otherwise yet.
+// and returns when that has been done and written down. The plugins are asked
+// as about that client; where clients need no password, neither do messages.
 func (p publisher) Publish(ctx context.Context, m *httpapi.Publication) error {
-	if !p.config.Load().AllowAnonymous {
-		return httpapi.ErrAuthentication
-	}
 	if t := p.Trouble(); t != "" && m.QoS > 0 {
 		return errors.New(t)
 	}
-	l := p.homeOf(m.Mountpoint, m.ClientID)
+	x := queue.Publication{Topic: []byte(m.Topic), Payload: m.Payload, QoS: m.QoS, Retain: m.Retain}
+	mountpoint := m.Mountpoint
+	if err := p.authorize(ctx, m, &x, &mountpoint); err != nil {
+		return err
+	}
+	x.From = queue.KeyOf(mountpoint, m.ClientID)
+	for _, u := range m.UserProperties {
+		x.Forward = appendUserProperty(x.Forward, u[0], u[1])
+	}
+	l := p.homeOf(mountpoint, m.ClientID)
 	return p.onLoopSafely(ctx, l, func() {
-		var x queue.Publication
-		x.Topic, x.Payload, x.QoS, x.Retain = []byte(m.Topic), m.Payload, m.QoS, m.Retain
-		x.From = queue.KeyOf(m.Mountpoint, m.ClientID)
-		for _, u := range m.UserProperties {
-			x.Forward = appendUserProperty(x.Forward, u[0], u[1])
-		}
-		l.publish(m.Mountpoint, &x)
+		l.publish(mountpoint, &x)
 		x.Reset()
 	})
+}
+
+// authorize asks auth_on_register and auth_on_publish about a message, which
+// they may change.
+func (p publisher) authorize(ctx context.Context, m *httpapi.Publication, x *queue.Publication, mountpoint *string) error {
+	anonymous := p.config.Load().AllowAnonymous
+	chains := p.hooks.Snapshot().View(0)
+	who := hooks.Client{Mountpoint: m.Mountpoint, ID: m.ClientID, Username: m.User, HasUsername: m.User != ""}
+	if !anonymous {
+		r := &hooks.Register{Client: who, Password: []byte(m.Password), HasPassword: m.Password != "", CleanStart: true}
+		a := answerOf(ctx, chains.AuthOnRegister(false), r)
+		if a.Result != hooks.OK {
+			return httpapi.ErrAuthentication
+		}
+		if c := a.Modifiers; c != nil {
+			if c.ClientID != nil {
+				who.ID, who.Mountpoint = *c.ClientID, *c.Mountpoint
+			}
+			if c.Username != nil {
+				who.Username, who.HasUsername = *c.Username, true
+			}
+		}
+	}
+	*mountpoint = who.Mountpoint
+	ch := chains.AuthOnPublish(false)
+	if ch == nil && anonymous {
+		return nil
+	}
+	a := answerOf(ctx, ch, &hooks.Message{Client: who, Topic: x.Topic, Payload: x.Payload, QoS: x.QoS, Retain: x.Retain})
+	if a.Result != hooks.OK {
+		return httpapi.ErrAuthorization
+	}
+	if c := a.Modifiers; c != nil {
+		set(&x.Topic, c.Topic)
+		set(&x.Payload, c.Payload)
+		set(&x.QoS, c.QoS)
+		set(&x.Retain, c.Retain)
+		set(mountpoint, c.Mountpoint)
+	}
+	return nil
+}
+
+// answerOf asks a chain and waits for the answer. Not on a loop.
+func answerOf[R, M any](ctx context.Context, ch *hooks.Chain[R, M], r *R) hooks.Answer[M] {
+	a, from := ch.Ask(r)
+	if a.Result != hooks.Later {
+		return a
+	}
+	done := make(chan hooks.Answer[M], 1)
+	ch.Wait(ctx, r, from, func(a hooks.Answer[M]) { done <- a })
+	return <-done
 }
 
 const userProperty = 0x26 // [MQTT 5, 2.2.2.2]

@@ -8,7 +8,7 @@ import (
 
 const (
 	giveBackEvery = 10 * time.Second
-	giveBackFrom  = 64 << 20 // bytes more than last time
+	giveBackFrom  = 16 << 20 // bytes more than last time
 )
 
 // giveBack returns memory to the system after a storm. The runtime does so by

@@ -1,9 +1,35 @@
 package server
 
 import (
+	"sync"
+	"time"
+
+	"vernemq/server/hooks"
 	"vernemq/server/metrics"
 	"vernemq/server/plugin/webhooks"
 )
+
+// hookTimes are the times that hooks took which were not answered at once, by
+// hook.
+type hookTimes struct {
+	mu    sync.Mutex
+	times map[hooks.Name]*metrics.Histogram
+}
+
+// hookTook counts one. Any goroutine.
+func (b *Broker) hookTook(hook hooks.Name, d time.Duration) {
+	b.hookTimes.mu.Lock()
+	h := b.hookTimes.times[hook]
+	if h == nil {
+		h = b.registry.Histogram("hook_microseconds", metrics.Label{Key: "hook", Value: hook.String()})
+		if b.hookTimes.times == nil {
+			b.hookTimes.times = map[hooks.Name]*metrics.Histogram{}
+		}
+		b.hookTimes.times[hook] = h
+	}
+	b.hookTimes.mu.Unlock()
+	h.Observe(uint64(d.Microseconds()))
+}
 
 // observePlugins measures what plugins do.
 func (b *Broker) observePlugins() {

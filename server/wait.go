@@ -50,7 +50,9 @@ func askLater[R, M any](l *loop, c *reactor.Conn, ch *hooks.Chain[R, M], r *R, f
 	w := &waiting{cancel: cancel}
 	l.waiting[c] = w
 	stopReading(c)
+	start := time.Now()
 	ch.Wait(ctx, r, from, func(a hooks.Answer[M]) {
+		l.broker.hookTook(ch.Name(), time.Since(start))
 		l.reactor.Post(func() {
 			cancel()
 			if l.waiting[c] == w && w.answer == nil {

@@ -3,11 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"vernemq/server"
 	"vernemq/server/admin"
 	"vernemq/server/admin/httpapi"
+	"vernemq/server/config"
 	web "vernemq/server/http"
 )
 
@@ -19,7 +24,7 @@ func (n *life) modules(b *server.Broker) []web.Module {
 		{Name: "vmq_http_v2_api", Scope: "api2", Paths: []string{"/api/v2/"}, OwnAuth: true,
 			Handler: guarded(func(k httpapi.Keys) http.Handler { return httpapi.Clients(n.node, k) })},
 		{Name: "vmq_http_pub", Scope: "httppub", Paths: []string{"/restmqtt/api/v1/publish"}, OwnAuth: true, MaxBody: 256 << 20,
-			Handler: guarded(func(k httpapi.Keys) http.Handler { return httpapi.Publish(b.Publisher(), k, n.publishOptions()) })},
+			Handler: counted(b, guarded(func(k httpapi.Keys) http.Handler { return httpapi.Publish(b.Publisher(), k, n.publishOptions()) }))},
 	}
 }
 
@@ -32,6 +37,36 @@ func (n *life) publishOptions() httpapi.PublishOptions {
 	}
 	return httpapi.PublishOptions{Mountpoint: text("vmq_http_pub.mountpoint"), Predefined: text("vmq_http_pub.mqtt_auth.mode") == "predefined", ClientID: text("vmq_http_pub.mqtt_auth.client_id"),
 		User: text("vmq_http_pub.mqtt_auth.user"), Password: text("vmq_http_pub.mqtt_auth.password")}
+}
+
+// counted counts what becomes of messages that are published over HTTP.
+func counted(b *server.Broker, h http.Handler) http.Handler {
+	b.Metrics().Run("vmq_http_pub")
+	published, wrong, refused := b.Metrics().Counter("http_pub_published"), b.Metrics().Counter("http_pub_api_error"), b.Metrics().Counter("http_pub_auth_error")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		h.ServeHTTP(x, r)
+		switch x.status {
+		case http.StatusOK:
+			published.Inc()
+		case http.StatusUnauthorized, http.StatusForbidden:
+			refused.Inc()
+		default:
+			wrong.Inc()
+		}
+	})
+}
+
+// statusWriter remembers the status.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader notes the status.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // noKeys opens nothing.
@@ -55,10 +90,9 @@ func guarded(handler func(httpapi.Keys) http.Handler) http.Handler {
 // doors are the listeners for MQTT and for HTTP.
 type doors struct {
 	admin.Listeners
-	m *monitor
+	m      *monitor
+	config func() *config.Config
 }
-
-var errHTTPAtStart = errors.New("HTTP listeners are opened at the start of the node")
 
 // List shows all listeners.
 func (d doors) List() []admin.Listener {
@@ -85,12 +119,28 @@ func (d doors) at(address string, port int) *web.Listener {
 	return nil
 }
 
-// Start opens a listener for MQTT.
+// Start opens a listener, until the process ends or it is stopped.
 func (d doors) Start(ctx context.Context, o *admin.ListenerOptions) error {
-	if o.Transport == "http" || o.Transport == "https" {
-		return errHTTPAtStart
+	if o.Transport != "http" && o.Transport != "https" {
+		return d.Listeners.Start(ctx, o)
 	}
-	return d.Listeners.Start(ctx, o)
+	if d.at(o.Address, o.Port) != nil {
+		return server.ErrListenerExists
+	}
+	options := maps.Clone(o.Options)
+	options["max_connections"] = "infinity"
+	if o.MaxConnections > 0 {
+		options["max_connections"] = strconv.Itoa(o.MaxConnections)
+	}
+	cfg, place := d.config(), fmt.Sprintf("%s:%d", o.Address, o.Port)
+	li, err := cfg.NewHTTPListener(o.Transport, strings.NewReplacer(".", "_", ":", "_").Replace(place), place, options)
+	if err != nil {
+		return err
+	}
+	if err := d.m.listen(cfg, &li); err != nil {
+		return errors.New(server.Reason(err))
+	}
+	return nil
 }
 
 // Stop suspends a listener, or ends it.

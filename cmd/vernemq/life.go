@@ -53,7 +53,7 @@ func (n *life) open() error {
 		return errors.Join(err, stopBroker(b))
 	}
 	shown := b.Admin()
-	shown.Listeners = doors{shown.Listeners, m}
+	shown.Listeners = doors{shown.Listeners, m, b.Config}
 	n.monitor = m
 	n.shown.Store(shown)
 	n.broker.Store(b)

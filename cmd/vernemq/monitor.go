@@ -23,6 +23,7 @@ import (
 // their own.
 type monitor struct {
 	http    *web.Server
+	ctx     context.Context // until stop
 	end     context.CancelFunc
 	running sync.WaitGroup
 	log     *slog.Logger
@@ -37,7 +38,7 @@ const httpStopTimeout = 2 * time.Second
 func startMonitor(b *server.Broker, logs *logging.Log, keys web.KeyCheck, more ...web.Module) (*monitor, error) {
 	cfg := b.Config()
 	ctx, end := context.WithCancel(context.Background())
-	m := &monitor{end: end, log: logs.Module("http")}
+	m := &monitor{ctx: ctx, end: end, log: logs.Module("http")}
 	st := status.New(status.Node{Name: cfg.NodeName, Version: version, Registry: b.Metrics(), System: b.System(),
 		Listeners: func() []status.Listener { return append(httpListeners(m.http), mqttListeners(b)...) }})
 	modules := append(more,
@@ -54,7 +55,7 @@ func startMonitor(b *server.Broker, logs *logging.Log, keys web.KeyCheck, more .
 	p := &graphite.Pusher{Registry: b.Metrics(), Settings: func() config.Graphite { return b.Config().Graphite }, Log: logs.Module("graphite")}
 	m.running.Go(func() { p.Run(ctx) })
 	for i := range cfg.HTTPListeners {
-		if err := m.listen(ctx, cfg, &cfg.HTTPListeners[i]); err != nil {
+		if err := m.listen(cfg, &cfg.HTTPListeners[i]); err != nil {
 			m.stop()
 			return nil, err
 		}
@@ -62,8 +63,8 @@ func startMonitor(b *server.Broker, logs *logging.Log, keys web.KeyCheck, more .
 	return m, nil
 }
 
-func (m *monitor) listen(ctx context.Context, cfg *config.Config, li *config.HTTPListener) error {
-	secure, err := m.secure(ctx, cfg, li)
+func (m *monitor) listen(cfg *config.Config, li *config.HTTPListener) error {
+	secure, err := m.secure(cfg, li)
 	if err != nil {
 		return fmt.Errorf("cannot open listener.%s.%s: %w", li.Transport, li.Name, err)
 	}
@@ -77,7 +78,7 @@ const certificateInterval = 2 * time.Second
 
 // secure makes the TLS of an https listener, and makes it again when its files
 // change; nil for http.
-func (m *monitor) secure(ctx context.Context, cfg *config.Config, li *config.HTTPListener) (*tls.Config, error) {
+func (m *monitor) secure(cfg *config.Config, li *config.HTTPListener) (*tls.Config, error) {
 	if li.TLS == nil {
 		return nil, nil
 	}
@@ -86,7 +87,7 @@ func (m *monitor) secure(ctx context.Context, cfg *config.Config, li *config.HTT
 		return nil, err
 	}
 	m.running.Go(func() {
-		src.Run(ctx, certificateInterval, cfg.CRLRefreshInterval, func(err error) {
+		src.Run(m.ctx, certificateInterval, cfg.CRLRefreshInterval, func(err error) {
 			if err != nil {
 				m.log.Error("cannot take new TLS files, the old ones stay in force", "listener", li.Name, "cause", err.Error())
 				return

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -69,4 +70,22 @@ func (l *Loaded) httpListener(transport, name string) (HTTPListener, error) {
 		li.TLS, err = l.tls(transport, name)
 	}
 	return li, err
+}
+
+// NewHTTPListener makes a listener for HTTP from an address and options, as
+// NewListener does for MQTT.
+func (c *Config) NewHTTPListener(transport, name, address string, options map[string]string) (HTTPListener, error) {
+	key := "listener." + transport + "." + name
+	if !servesHTTP(transport) || name == "" || strings.Contains(name, ".") || optional[name] {
+		return HTTPListener{}, fmt.Errorf("cannot make %s: there is no such listener", key)
+	}
+	l := &Loaded{settings: map[string]Setting{}, dirs: Dirs{Base: c.BaseDir, Etc: c.EtcDir, Data: c.DataDir, Log: c.LogDir}}
+	settings := []Setting{{Key: key, Value: address, File: key}}
+	for o, v := range options {
+		settings = append(settings, Setting{Key: key + "." + o, Value: v, File: "option " + o})
+	}
+	if errs := l.take(settings); len(errs) > 0 {
+		return HTTPListener{}, errs
+	}
+	return l.httpListener(transport, name)
 }

@@ -29,6 +29,9 @@ type link[R, M any] struct {
 	Asked[R, M]
 }
 
+// Name is the hook of the chain.
+func (c *Chain[R, M]) Name() Name { return c.name }
+
 // Ask asks the plugins as long as they answer at once. With the answer Later,
 // Wait goes on, from the place that is given.
 func (c *Chain[R, M]) Ask(r *R) (a Answer[M], from int) {

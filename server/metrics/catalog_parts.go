@@ -115,7 +115,7 @@ var ownFamilies = own([]Family{
 	{Name: "loop_backlog_messages", Type: HistogramType, Help: "Messages from other loops that a loop found when it looked."},
 	{Name: "publish_to_deliver_microseconds", Type: HistogramType, Help: "Microseconds from reading a PUBLISH to writing it to a subscriber, with the time in its queue; sampled."},
 	{Name: "connect_microseconds", Type: HistogramType, Help: "Microseconds from reading a CONNECT to writing its CONNACK; sampled."},
-	{Name: "hook_microseconds", Type: HistogramType, Help: "Microseconds that a hook took.", Part: hooksPart},
+	{Name: "hook_microseconds", Type: HistogramType, Help: "Microseconds that a hook took which was not answered at once."},
 	{Name: "store_commit_microseconds", Type: HistogramType, Help: "Microseconds from handing a batch to the store until it was safe."},
 	{Name: "store_disk_bytes", Type: GaugeType, Help: "Bytes of the store's files."},
 	{Name: "store_waiting_bytes", Type: GaugeType, Help: "Bytes handed to the store and not safe yet."},
