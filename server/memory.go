@@ -8,7 +8,7 @@ import (
 
 const (
 	giveBackEvery = 10 * time.Second
-	giveBackFrom  = 16 << 20 // bytes more than last time
+	giveBackFrom  = 16 << 20 // bytes more than last time, or an eighth more
 )
 
 // giveBack returns memory to the system after a storm. The runtime does so by
@@ -50,7 +50,7 @@ type keeper struct{ allocated, needed uint64 }
 func (k *keeper) wants(held, allocated uint64) bool {
 	quiet := allocated-k.allocated < held/64
 	k.allocated = allocated
-	return quiet && held > k.needed+giveBackFrom
+	return quiet && held > k.needed+max(giveBackFrom, k.needed/8)
 }
 
 // freed notes what came of it. As long as a lot came, there may be more.
