@@ -15,7 +15,7 @@ import (
 // tables, of which there may be four; the cache is of what was read.
 const (
 	leastMemTable, mostMemTable = 1 << 20, 64 << 20
-	leastCache, mostCache       = 1 << 20, 64 << 20
+	leastCache, mostCache       = 1 << 20, 16 << 20
 )
 
 func openStore(cfg *config.Config, log *slog.Logger) (*disk.Store, error) {
