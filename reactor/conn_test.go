@@ -404,9 +404,10 @@ func TestPanicsAreContained(t *testing.T) {
 		}
 	}
 	fill := func(c *Conn) {
-		out := c.Output()
-		out.B = append(out.B, make([]byte, 1<<20)...)
-		c.Full()
+		for !c.Full() {
+			out := c.Output()
+			out.B = append(out.B, make([]byte, 1<<20)...)
+		}
 	}
 	for name, x := range map[string]struct {
 		hooks

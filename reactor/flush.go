@@ -41,30 +41,42 @@ const maxPieces = 1024
 
 // flush writes pending output as far as the kernel takes it.
 func (l *Loop) flush(c *Conn) {
-	o := c.out
-	for o != nil && o.sendable() {
-		n, want, err := l.write(c, o)
-		if err == unix.EAGAIN {
-			l.wait(c)
-			break
-		}
-		if err == unix.EINTR {
-			continue
-		}
+	if c.out != nil {
+		all, err := l.push(c)
 		if err != nil {
-			o.discard()
+			c.out.discard()
 			c.Close(err)
 			return
+		}
+		if !all {
+			l.wait(c)
+		}
+	}
+	l.written(c)
+}
+
+// push writes what need not wait, and tells whether the kernel took all of it.
+func (l *Loop) push(c *Conn) (all bool, err error) {
+	o := c.out
+	for o.sendable() {
+		n, want, err := l.write(c, o)
+		switch err {
+		case nil:
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			return false, nil
+		default:
+			return false, err
 		}
 		l.stats.bytesOut.add(n)
 		o.progress = l.now.Load()
 		o.advance(n)
 		if n < want {
-			l.wait(c)
-			break
+			return false, nil
 		}
 	}
-	l.written(c)
+	return true, nil
 }
 
 // write hands the kernel as much as fits into one call.

@@ -379,10 +379,13 @@ func TestOutputAtTheEndOfATurn(t *testing.T) {
 
 // Output that Writable has produced is tried to be sent before Close.
 func TestCloseInWritable(t *testing.T) {
+	var filled atomic.Int64
 	w := start(t, 1, hooks{
 		data: func(_ *handler, c *Conn, in []byte) (int, int) {
-			c.Output().B = append(c.Output().B, make([]byte, defaultHighWater+1)...)
-			c.Full()
+			for !c.Full() {
+				c.Output().B = append(c.Output().B, make([]byte, defaultHighWater+1)...)
+				filled.Add(defaultHighWater + 1)
+			}
 			return len(in), 0
 		},
 		writable: func(_ *handler, c *Conn) {
@@ -392,9 +395,30 @@ func TestCloseInWritable(t *testing.T) {
 	}, nil)
 	c := w.dial()
 	c.send(hello(0))
-	c.expect(make([]byte, defaultHighWater+1))
+	w.eventually("the output is full", func() bool { return w.reactor.Stats().Full == 1 })
+	c.expect(make([]byte, filled.Load()))
 	c.expect([]byte("last words"))
 	c.expectEOF()
+}
+
+// What the kernel takes at once is not full, however much a turn produces.
+func TestFullAsksTheKernel(t *testing.T) {
+	const pieces = 6
+	w := start(t, 1, hooks{data: func(_ *handler, c *Conn, in []byte) (int, int) {
+		for range pieces {
+			c.Output().B = append(c.Output().B, make([]byte, defaultHighWater/4)...)
+			if c.Full() || c.Pending() > defaultHighWater {
+				t.Errorf("%d bytes are pending", c.Pending())
+			}
+		}
+		return len(in), 0
+	}}, nil)
+	c := w.dial()
+	c.send(hello(0))
+	c.expect(make([]byte, pieces*defaultHighWater/4))
+	if n := w.reactor.Stats().Full; n != 0 {
+		t.Errorf("%d connections were full", n)
+	}
 }
 
 // Written output of a slow connection does not stay in memory.
