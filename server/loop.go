@@ -59,7 +59,7 @@ type loop struct {
 	unread  []*client              // sessions to read after a restart
 	orphans []orphan
 
-	matches []*trie.Node[route]
+	routes  *trie.Memo[route]
 	scratch session.Scratch
 	arrived queue.Publication // a message from another loop
 	behind  queue.Publication // a message that a member of a shared subscription left behind
@@ -95,7 +95,7 @@ type heldConn struct {
 func newLoop(b *Broker, r *reactor.Loop, st *disk.Store) *loop {
 	l := &loop{
 		broker: b, reactor: r, index: r.Index(), log: b.log,
-		wheel: wheel.New(r.Now()), loading: map[*client][]heldConn{},
+		wheel: wheel.New(r.Now()), routes: trie.NewMemo(b.index), loading: map[*client][]heldConn{},
 		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		drops:  map[*client]int{}, waiting: map[*reactor.Conn]*waiting{}, deliveries: map[*reactor.Conn]*pendingDelivery{},
 		exchanges: map[*reactor.Conn]*exchange{}, answering: map[*reactor.Conn]uint32{},
@@ -302,6 +302,7 @@ func (l *loop) Tick(now uint32) {
 		})
 	}
 	l.expectAnswers(now)
+	l.routes.Forget()
 	l.publishMetrics()
 	l.logDrops()
 	l.lines.refill()

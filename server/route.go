@@ -177,8 +177,7 @@ func (l *loop) publish(mountpoint string, p *queue.Publication) {
 		l.retain(mountpoint, p)
 	}
 	p.Stamp = l.metrics.Stamp()
-	l.matches = l.broker.index.Match(mountpoint, p.Topic, l.matches[:0])
-	for _, n := range l.matches {
+	for _, n := range l.routes.Match(mountpoint, p.Topic) {
 		r := &n.Value
 		mask := r.mask.Load()
 		if mask&(1<<l.index) != 0 {

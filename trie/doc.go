@@ -13,7 +13,8 @@
 // Everything may be called from any goroutine. Writers of one shard take turns
 // on its mutex. Readers take no lock and wait for nobody: they follow atomic
 // pointers. A reader meets everything that is there throughout its walk, each
-// once, and may or may not meet what comes or goes meanwhile.
+// once, and may or may not meet what comes or goes meanwhile. A Memo, which
+// remembers what topics have matched, belongs to one goroutine.
 //
 // # Structure
 //

@@ -2,6 +2,7 @@ package trie
 
 import (
 	"strings"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -10,6 +11,8 @@ import (
 type Index[V any] struct {
 	shards [shardCount]shard[V]
 	wild   shard[V] // filters whose first level is a wildcard
+
+	version atomic.Uint64 // changes with each filter that has come or gone
 }
 
 // NewIndex returns an empty index.
@@ -21,7 +24,11 @@ func (x *Index[V]) Acquire(mountpoint, filter string) *Node[V] {
 	s := x.shard(mountpoint, filter)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.hold(mountpoint, filter)
+	n := s.hold(mountpoint, filter)
+	if n.holders.Load() == 1 {
+		x.version.Add(1)
+	}
+	return n
 }
 
 // Release counts one holder less. After the last one the node is out of the
@@ -37,6 +44,9 @@ func (x *Index[V]) Release(n *Node[V]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.release(n)
+	if !n.held() {
+		x.version.Add(1)
+	}
 }
 
 // Find returns the node of a filter, or nil if nobody holds it.

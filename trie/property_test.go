@@ -45,6 +45,7 @@ func TestIndexProperty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		x := NewIndex[int]()
+		memo := NewMemo(x)
 		holders := make(map[place]int)
 		nodes := make(map[place]*Node[int])
 		t.Repeat(map[string]func(*rapid.T){
@@ -88,7 +89,13 @@ func TestIndexProperty(t *testing.T) {
 				if got := places(x.Match(mountpoint, []byte(topic), nil)); !slices.Equal(got, want) {
 					t.Fatalf("%q in %q matches %v, want %v", topic, mountpoint, got, want)
 				}
+				for range 2 {
+					if got := places(memo.Match(mountpoint, []byte(topic))); !slices.Equal(got, want) {
+						t.Fatalf("%q in %q is remembered with %v, want %v", topic, mountpoint, got, want)
+					}
+				}
 			},
+			"forget": func(*rapid.T) { memo.Forget() },
 			"find": func(t *rapid.T) {
 				p := place{mountpoints.Draw(t, "mountpoint"), topicFilters.Draw(t, "filter")}
 				if got := x.Find(p.mountpoint, p.topic); got != nodes[p] {
