@@ -162,28 +162,23 @@ func (o *output) pending() int {
 	return n
 }
 
-// Full tells that more than the high-water mark is pending, which the kernel
-// does not take. Handler.Writable follows when that is over.
+// Full tells that more than the high-water mark is pending. Handler.Writable
+// follows when that is over.
 func (c *Conn) Full() bool {
-	o := c.out
-	if o == nil || o.pending() <= c.loop.reactor.cfg.HighWater {
+	if c.out == nil {
 		return false
 	}
-	if c.flags&flagFull != 0 {
-		return true
+	pending, limit := c.out.pending(), c.loop.reactor.cfg.HighWater
+	if pending > limit/2 {
+		c.loop.large(c)
 	}
-	if c.state == stateOpen && c.interest&watchWrite == 0 {
-		// Much of a turn may be for one connection. An error is met again when
-		// the turn ends, and handled there: the caller is amid something.
-		if all, _ := c.loop.push(c); all && o.pending() == 0 && o.buf != nil {
-			o.buf.B, o.sent = o.buf.B[:0], 0
-		}
-		if o.pending() <= c.loop.reactor.cfg.HighWater {
-			return false
-		}
+	if pending <= limit {
+		return false
 	}
-	c.flags |= flagFull
-	c.loop.stats.full.inc()
+	if c.flags&flagFull == 0 {
+		c.flags |= flagFull
+		c.loop.stats.full.inc()
+	}
 	return true
 }
 

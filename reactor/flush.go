@@ -79,6 +79,40 @@ func (l *Loop) push(c *Conn) (all bool, err error) {
 	return true, nil
 }
 
+// large notes that c has much output, unless the kernel is known to take none.
+func (l *Loop) large(c *Conn) {
+	if c.state != stateOpen || c.interest&watchWrite != 0 {
+		return
+	}
+	if k := len(l.larges); k == 0 || l.larges[k-1].conn != c {
+		l.larges = append(l.larges, connRef{c, c.Generation()})
+	}
+}
+
+// FlushLarge writes the output of connections that have half of the high-water
+// mark and were asked whether they are Full. Called between two messages, it
+// keeps a turn that is mostly for one connection from filling it. An error is met
+// again, and handled, when the turn ends.
+func (l *Loop) FlushLarge() {
+	if len(l.larges) == 0 {
+		return
+	}
+	for _, r := range l.larges {
+		if !r.alive() || r.conn.out == nil || r.conn.interest&watchWrite != 0 {
+			continue
+		}
+		o := r.conn.out
+		switch all, _ := l.push(r.conn); {
+		case !all:
+			l.wait(r.conn)
+		case o.pending() == 0 && len(o.holds) == 0 && o.buf != nil:
+			o.buf.B, o.sent = o.buf.B[:0], 0
+		}
+	}
+	clear(l.larges)
+	l.larges = l.larges[:0]
+}
+
 // write hands the kernel as much as fits into one call.
 func (l *Loop) write(c *Conn, o *output) (n, want int, err error) {
 	l.stats.writes.inc()

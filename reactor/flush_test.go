@@ -379,13 +379,10 @@ func TestOutputAtTheEndOfATurn(t *testing.T) {
 
 // Output that Writable has produced is tried to be sent before Close.
 func TestCloseInWritable(t *testing.T) {
-	var filled atomic.Int64
 	w := start(t, 1, hooks{
 		data: func(_ *handler, c *Conn, in []byte) (int, int) {
-			for !c.Full() {
-				c.Output().B = append(c.Output().B, make([]byte, defaultHighWater+1)...)
-				filled.Add(defaultHighWater + 1)
-			}
+			c.Output().B = append(c.Output().B, make([]byte, defaultHighWater+1)...)
+			c.Full()
 			return len(in), 0
 		},
 		writable: func(_ *handler, c *Conn) {
@@ -395,29 +392,73 @@ func TestCloseInWritable(t *testing.T) {
 	}, nil)
 	c := w.dial()
 	c.send(hello(0))
-	w.eventually("the output is full", func() bool { return w.reactor.Stats().Full == 1 })
-	c.expect(make([]byte, filled.Load()))
+	c.expect(make([]byte, defaultHighWater+1))
 	c.expect([]byte("last words"))
 	c.expectEOF()
 }
 
-// What the kernel takes at once is not full, however much a turn produces.
-func TestFullAsksTheKernel(t *testing.T) {
-	const pieces = 6
+// What the kernel takes between messages does not fill a connection, however
+// much a turn produces for it.
+func TestFlushLarge(t *testing.T) {
+	const piece, pieces = defaultHighWater / 3, 8
 	w := start(t, 1, hooks{data: func(_ *handler, c *Conn, in []byte) (int, int) {
-		for range pieces {
-			c.Output().B = append(c.Output().B, make([]byte, defaultHighWater/4)...)
-			if c.Full() || c.Pending() > defaultHighWater {
+		for i := range pieces {
+			c.Output().B = append(c.Output().B, bytes.Repeat([]byte{byte(i)}, piece)...)
+			if c.Full() {
 				t.Errorf("%d bytes are pending", c.Pending())
 			}
+			c.loop.FlushLarge()
 		}
 		return len(in), 0
 	}}, nil)
 	c := w.dial()
 	c.send(hello(0))
-	c.expect(make([]byte, pieces*defaultHighWater/4))
-	if n := w.reactor.Stats().Full; n != 0 {
-		t.Errorf("%d connections were full", n)
+	for i := range pieces {
+		c.expect(bytes.Repeat([]byte{byte(i)}, piece))
+	}
+}
+
+// Who takes nothing is not tried again and again, and its output stays in order
+// behind what waits for Release.
+func TestFlushLargeStuck(t *testing.T) {
+	var filled atomic.Bool
+	w := start(t, 1, hooks{data: func(_ *handler, c *Conn, in []byte) (int, int) {
+		for i := 0; c.interest&watchWrite == 0; i++ {
+			c.Output().B = append(c.Output().B, bytes.Repeat([]byte{byte(i)}, defaultHighWater)...)
+			c.Full()
+			c.loop.FlushLarge()
+		}
+		writes := c.loop.stats.writes.n.Load()
+		c.Hold(1)
+		c.Output().B = append(c.Output().B, "held"...)
+		for range 100 {
+			c.Full()
+			c.loop.FlushLarge()
+		}
+		if n := c.loop.stats.writes.n.Load() - writes; n != 0 {
+			t.Errorf("%d more writes", n)
+		}
+		c.loop.Release(1)
+		c.CloseAfterFlush(nil, time.Minute)
+		filled.Store(true)
+		return len(in), 0
+	}}, nil)
+	c := w.dial()
+	c.send(hello(0))
+	w.eventually("the kernel takes no more", filled.Load)
+	all, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pieces, held := bytes.CutSuffix(all, []byte("held"))
+	if !held || len(pieces)%defaultHighWater != 0 {
+		t.Fatalf("%d bytes that end with %q", len(all), all[len(all)-4:])
+	}
+	for i := 0; len(pieces) > 0; i++ {
+		if !bytes.Equal(pieces[:defaultHighWater], bytes.Repeat([]byte{byte(i)}, defaultHighWater)) {
+			t.Fatalf("piece %d is not in its place", i)
+		}
+		pieces = pieces[defaultHighWater:]
 	}
 }
 

@@ -70,6 +70,7 @@ type Loop struct {
 	resumed   []*Conn
 	draining  []connRef
 	borrowers []connRef // with output that lies in the read buffer
+	larges    []connRef // with output that FlushLarge is to write
 	stuck     []connRef // with output that the kernel does not take
 	holding   []holding // with output that waits for a number
 	lobby     lobby

@@ -145,6 +145,7 @@ func (l *loop) packets(c *reactor.Conn, in []byte) (n, need int) {
 		}
 		n += size
 		more := l.packet(c, f)
+		l.reactor.FlushLarge()
 		if answer != nil {
 			l.used(c, answer)
 			answer = nil
@@ -358,6 +359,7 @@ func (l *loop) receive(batch []delivery) {
 		}
 		p.Reset()
 		d.msg.Release()
+		l.reactor.FlushLarge()
 	}
 }
 
