@@ -124,7 +124,8 @@ func (c *Conn) LastSeen() uint32 { return c.lastSeen }
 func (c *Conn) Closing() bool { return c.state != stateOpen && c.state != stateLobby }
 
 // Output gives the buffer for output of this turn, to append to. It only grows
-// until the turn ends. A buffer that was given must not be kept.
+// until FlushLarge or the end of the turn. A buffer that was given must not be
+// kept.
 func (c *Conn) Output() *bytebufferpool.ByteBuffer {
 	if c.flags&flagDirty == 0 {
 		c.loop.markDirty(c)
