@@ -108,6 +108,9 @@ func (p *pool) obey(c *command) (reply, error) {
 	case c.Plan == nil || c.Plan.Of < 1 || c.Plan.Share < 0 || c.Plan.Share >= c.Plan.Of:
 		return reply{}, errBadPlan
 	default:
+		if c.Plan.TLS != nil && c.Plan.PEM != nil {
+			c.Plan.TLS.pem = *c.Plan.PEM
+		}
 		if err := c.Plan.Check(c.Plan.Of); err != nil {
 			return reply{}, err
 		}

@@ -66,6 +66,12 @@ func (l *Load) checkFlags() error {
 		return fmt.Errorf("steps need a flow of messages with a --rate to begin with")
 	case l.Step && (l.Objective <= 0 || l.Quantile <= 0 || l.Quantile >= 1):
 		return fmt.Errorf("steps need an --objective such as p99=50ms")
+	case l.Kind == Auth && l.Username == "":
+		return fmt.Errorf("the auth case needs a --username")
+	case l.Kind == Secured && l.TLS == nil:
+		return fmt.Errorf("the tls case needs --tls")
+	case l.Wrong < 0 || l.Wrong > l.Clients || l.Wrong > 0 && l.Password == "":
+		return fmt.Errorf("%d clients with a wrong password: 0 to the clients (%d), with a --password", l.Wrong, l.Clients)
 	case l.Password != "" && l.Username == "" && l.Level == 4:
 		return fmt.Errorf("MQTT 3.1.1 has no password without a user name")
 	}

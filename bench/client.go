@@ -14,6 +14,7 @@ type state byte
 const (
 	closed      state = iota
 	dialling          // TCP
+	securing          // TLS
 	greeting          // CONNECT sent
 	subscribing       // SUBSCRIBE sent
 	ready
@@ -32,12 +33,16 @@ type client struct {
 	writing bool // waits for the socket to take more
 	due     int64
 	begun   int64 // the handshake
+	stage   int64 // the latest step of it: TLS, CONNECT
 	spoke   int64 // when it last sent something
 	out     []byte
 	sent    int    // bytes of out that are written
 	in      []byte // a packet that is not complete
 
 	pending int // SUBACKs to come
+
+	secure *secure // nil without TLS
+	ticket *ticket // what resumes its TLS session; nil: nothing does
 
 	// publishers
 	id       uint16 // of the latest packet
@@ -73,7 +78,7 @@ func (w *worker) enrol() {
 		from := len(w.clients)
 		for i := p.Share + w.index*p.Of; i < t; i += p.Of * len(w.under) {
 			c := client{fd: -1, place: int32(len(w.clients)), number: i, group: group(g)}
-			w.equip(&c)
+			w.equip(&c, len(w.clients)-from)
 			w.clients = append(w.clients, c)
 		}
 		for i := from; i < len(w.clients); i++ {
@@ -85,9 +90,14 @@ func (w *worker) enrol() {
 	}
 }
 
-// equip gives a client what its group needs.
-func (w *worker) equip(c *client) {
+// equip gives a client, the i-th of its group here, what its group needs.
+func (w *worker) equip(c *client, i int) {
+	if t := w.plan.TLS; t != nil && t.Resume {
+		c.ticket = new(ticket)
+	}
 	switch c.group {
+	case again:
+		c.ticket = w.members[idle][i].ticket
 	case publishers:
 		c.topic = append(c.topic, w.plan.topic(c.number)...)
 	case subscribers:

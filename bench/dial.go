@@ -107,6 +107,12 @@ func (w *worker) dialTurn(at int64) {
 // lose closes a connection that failed.
 func (w *worker) lose(c *client, err error) {
 	before := c.state
+	if before == greeting && err == errBrokerClosed {
+		if err = w.refused(c, unanswered); err == nil {
+			return
+		}
+		err = errBrokerClosed
+	}
 	w.close(c)
 	switch {
 	case before < ready:
@@ -155,6 +161,10 @@ func (w *worker) close(c *client) {
 		return
 	}
 	unix.Close(int(c.fd))
+	if s := c.secure; s != nil && s.shaking != nil {
+		close(s.shaking.gone)
+	}
+	c.secure = nil
 	if c.state < ready {
 		w.dial.open--
 	}

@@ -59,13 +59,16 @@ type reply struct {
 
 // snapshot is what engines have counted.
 type snapshot struct {
-	Counters counters       `json:"counters"`
-	Latency  hist.Histogram `json:"latency"` // since the latest snapshot
-	Connect  hist.Histogram `json:"connect"`
-	Lag      hist.Histogram `json:"lag"`
-	Cause    string         `json:"cause,omitempty"`
-	Workers  int            `json:"workers"`
-	At       int64          `json:"at"`
+	Counters counters         `json:"counters"`
+	Latency  hist.Histogram   `json:"latency"` // since the latest snapshot
+	Connect  hist.Histogram   `json:"connect"`
+	Lag      hist.Histogram   `json:"lag"`
+	Shakes   hist.Histogram   `json:"shakes"`
+	Answers  hist.Histogram   `json:"answers"`
+	Refusals map[string]int64 `json:"refusals,omitempty"` // since the beginning
+	Cause    string           `json:"cause,omitempty"`
+	Workers  int              `json:"workers"`
+	At       int64            `json:"at"`
 }
 
 func (s *snapshot) add(o *snapshot) {
@@ -73,6 +76,14 @@ func (s *snapshot) add(o *snapshot) {
 	s.Latency.Merge(&o.Latency)
 	s.Connect.Merge(&o.Connect)
 	s.Lag.Merge(&o.Lag)
+	s.Shakes.Merge(&o.Shakes)
+	s.Answers.Merge(&o.Answers)
+	for reason, n := range o.Refusals {
+		if s.Refusals == nil {
+			s.Refusals = map[string]int64{}
+		}
+		s.Refusals[reason] += n
+	}
 	s.Workers += o.Workers
 	s.At = max(s.At, o.At)
 	if s.Cause == "" {
@@ -173,12 +184,16 @@ func (w *worker) do(c command, r *reply) error {
 }
 
 func (w *worker) snapshot(s *snapshot) {
-	one := snapshot{Counters: w.count, Cause: w.cause, Workers: 1, At: now()}
+	one := snapshot{Counters: w.count, Refusals: w.refusals, Cause: w.cause, Workers: 1, At: now()}
 	s.add(&one)
 	s.Latency.Merge(&w.latency)
 	s.Connect.Merge(&w.connect)
 	s.Lag.Merge(&w.lag)
+	s.Shakes.Merge(&w.shakes)
+	s.Answers.Merge(&w.answers)
 	w.lag.Reset()
+	w.shakes.Reset()
+	w.answers.Reset()
 	w.latency.Reset()
 	w.connect.Reset()
 }

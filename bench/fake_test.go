@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"io"
 	"net"
@@ -19,8 +20,10 @@ import (
 type fakeBroker struct {
 	fault   func(b *fakeBroker, n int, to *fakeClient, packet []byte) // of the n-th message; nil: deliver
 	connack codec.ReasonCode
+	judge   func(*codec.Connect) codec.ReasonCode // nil: connack
 	granted byte
-	mute    bool // answers no CONNECT
+	mute    bool        // answers no CONNECT
+	tls     *tls.Config // nil: plain TCP
 	l       net.Listener
 
 	mu       sync.Mutex
@@ -41,6 +44,9 @@ func startFake(t *testing.T, b *fakeBroker) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if b.tls != nil {
+		l = tls.NewListener(l, b.tls)
 	}
 	b.l, b.clients = l, map[*fakeClient]bool{}
 	b.all.Go(func() {
@@ -110,7 +116,11 @@ func (b *fakeBroker) packet(c *fakeClient, f codec.Frame) {
 			}
 		}
 		c.id = string(p.ClientID)
-		c.conn.Write(codec.AppendConnack(nil, codec.V311, false, b.connack, nil))
+		code := b.connack
+		if b.judge != nil {
+			code = b.judge(&p)
+		}
+		c.conn.Write(codec.AppendConnack(nil, codec.V311, false, code, nil))
 	case codec.SUBSCRIBE:
 		var s codec.Subscribe
 		if codec.DecodeSubscribe(codec.V311, f, &s) != nil {
@@ -161,6 +171,9 @@ func (c *fakeClient) takes(topic string) bool {
 	return filter == topic
 }
 
+// stalls is how long tests wait for what never comes.
+const stalls = 2 * time.Second
+
 // testLoad is a load of some moments.
 func testLoad(t *testing.T, name, addr string, change func(*Load)) Load {
 	t.Helper()
@@ -170,7 +183,9 @@ func testLoad(t *testing.T, name, addr string, change func(*Load)) Load {
 	}
 	l := s.Load
 	l.Addr, l.Publishers, l.Subscribers = addr, 4, 4
-	l.Warm, l.Duration, l.Timeout = 20*time.Millisecond, 150*time.Millisecond, 300*time.Millisecond
+	// A busy machine may hold a test up for seconds: nothing is unsent or
+	// stalled for that.
+	l.Warm, l.Duration, l.Timeout, l.Inflight = 20*time.Millisecond, 200*time.Millisecond, 20*time.Second, maxInflight
 	l.ConnectRate, l.Rate, l.Workers = 0, 2000, 2
 	if change != nil {
 		change(&l)

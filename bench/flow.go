@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,9 +31,25 @@ func (c *Connect) add(o *Connect) {
 	c.CPU = (c.CPU*float64(c.Connected) + o.CPU*float64(o.Connected)) / n
 	c.Clients, c.Connected, c.Failed, c.Seconds = c.Clients+o.Clients, c.Connected+o.Connected, c.Failed+o.Failed, c.Seconds+o.Seconds
 	c.PerSecond = float64(c.Connected) / c.Seconds
-	h := *c.Latency.Histogram
-	h.Merge(o.Latency.Histogram)
-	c.Latency = latencyOf(&h)
+	c.Latency = *c.Latency.join(&o.Latency)
+	c.Connack, c.TLS = c.Connack.join(o.Connack), c.TLS.join(o.TLS)
+	c.Resumed += o.Resumed
+	for reason, n := range o.Refused {
+		if c.Refused == nil {
+			c.Refused = map[string]int64{}
+		}
+		c.Refused[reason] += n
+	}
+}
+
+// join is two distributions in one; either may be missing.
+func (l *Latency) join(o *Latency) *Latency {
+	if l == nil || o == nil {
+		return cmp.Or(l, o)
+	}
+	h := *l.Histogram
+	h.Merge(o.Histogram)
+	return new(latencyOf(&h))
 }
 
 // flow sends messages for the time of the load.
@@ -112,6 +129,9 @@ func (r *runner) tally(rate float64) *Messages {
 // wind stops sending, waits for what is under way and counts what never came.
 // Its counts are of the whole phase, the warm-up too.
 func (r *runner) wind(ctx context.Context, m *Messages, before counters) error {
+	if err := r.sendRest(ctx); err != nil {
+		return err
+	}
 	r.phase = "drain"
 	stopped, err := r.all(command{Op: opStop})
 	if err != nil {
@@ -136,6 +156,19 @@ func (r *runner) wind(ctx context.Context, m *Messages, before counters) error {
 	t := &r.total
 	m.Duplicates, m.Late, m.Foreign, m.Refused = t.Duplicates-before.Duplicates, t.Late-before.Late, t.Foreign-before.Foreign, t.Refused-before.Refused
 	return errors.Join(err, missErr)
+}
+
+// restTime is how long publishers may go on with what was due before the end.
+// What a moment held up is sent by then; what grows is not.
+const restTime = time.Second
+
+// sendRest lets publishers send what they owe.
+func (r *runner) sendRest(ctx context.Context) error {
+	if r.gone() || ctx.Err() != nil {
+		return nil
+	}
+	end := time.Now().Add(restTime)
+	return r.until(ctx, "sending", func() bool { return r.total.Due <= r.total.Sent || time.Now().After(end) }, always)
 }
 
 // drain waits until all is there. That something never comes is no error here:

@@ -21,6 +21,8 @@ const (
 	Offline   Kind = "offline"   // messages for subscribers that are away
 	Retained  Kind = "retained"  // retained messages, then subscribers
 	SlowGroup Kind = "slow"      // messages while some subscribers do not read
+	Auth      Kind = "auth"      // connect with user names and passwords
+	Secured   Kind = "tls"       // idle clients, the same with resumed sessions, messages beside them
 )
 
 // Shape is who receives from whom.
@@ -40,10 +42,12 @@ type Load struct {
 	Kind        Kind          `json:"kind"`
 	Shape       Shape         `json:"shape,omitempty"`
 	Addr        string        `json:"addr"`
-	PID         int           `json:"pid,omitempty"` // of the broker; 0 unknown
-	Level       byte          `json:"level"`         // protocol level, 4 or 5
-	Username    string        `json:"username,omitempty"`
+	PID         int           `json:"pid,omitempty"`      // of the broker; 0 unknown
+	Level       byte          `json:"level"`              // protocol level, 4 or 5
+	TLS         *TLS          `json:"tls,omitempty"`      // nil: plain TCP
+	Username    string        `json:"username,omitempty"` // as fill says
 	Password    string        `json:"-"`
+	Wrong       int           `json:"wrong,omitempty"`   // of the clients, that give a wrong password
 	Clients     int           `json:"clients,omitempty"` // those without messages
 	Publishers  int           `json:"publishers,omitempty"`
 	Subscribers int           `json:"subscribers,omitempty"`
@@ -89,13 +93,14 @@ func (l *Load) fan() uint64 {
 }
 
 // messages tells that the load has publishers and subscribers.
-func (l *Load) messages() bool { return l.Kind != Hold && l.Kind != TakeOver }
+func (l *Load) messages() bool { return l.Kind != Hold && l.Kind != TakeOver && l.Kind != Auth }
 
 // plan is what an engine is to do: a load, and the share of its clients that
 // are the engine's.
 type plan struct {
 	Load
 	Secret string `json:"secret,omitempty"` // the password, which no report holds
+	PEM    *pems  `json:"pem,omitempty"`    // what TLS needs, likewise
 	Run    string `json:"run"`              // in client ids and topics
 	Share  int    `json:"share"`
 	Of     int    `json:"of"`

@@ -36,11 +36,15 @@ func (w *worker) connack(c *client, f codec.Frame, at int64) error {
 		return fmt.Errorf("CONNACK out of turn")
 	}
 	if ack.Reason != codec.Success {
-		return fmt.Errorf("the broker refused the client: code %d", ack.Reason)
+		return w.refused(c, refusal(w.version, ack.Reason))
 	}
 	c.credit = min(w.plan.Inflight, int(ack.ReceiveMax))
 	w.connect.Record(at - c.due)
+	w.answers.Record(at - c.stage)
 	w.count.Connected++
+	if w.plan.wrong(c) {
+		w.count.Admitted++
+	}
 	if c.group == subscribers && w.plan.Kind != Retained && !w.dial.clean && !ack.SessionPresent {
 		w.subscribe(c)
 		return nil

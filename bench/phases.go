@@ -10,7 +10,7 @@ import (
 // carryOut goes through the phases of the scenario.
 func (r *runner) carryOut(ctx context.Context) error {
 	switch r.load.Kind {
-	case Hold:
+	case Hold, Auth:
 		return r.hold(ctx)
 	case TakeOver:
 		return r.takeOver(ctx)
@@ -22,6 +22,8 @@ func (r *runner) carryOut(ctx context.Context) error {
 		return r.retained(ctx)
 	case SlowGroup:
 		return r.slowGroup(ctx)
+	case Secured:
+		return r.secured(ctx)
 	}
 	return fmt.Errorf("unknown kind of scenario %q", r.load.Kind)
 }
@@ -44,11 +46,13 @@ func (r *runner) measure() error {
 	}
 	u, err := r.sampler.read()
 	own, _ := process(0).cpu() // 0 is this process
-	r.mark = mark{time.Now(), r.total, u, own}
+	r.mark = mark{time.Now(), r.total, r.refusals, u, own}
 	r.sampler.max = u.memory
 	r.latency.Reset()
 	r.connect.Reset()
 	r.lag.Reset()
+	r.shakes.Reset()
+	r.answers.Reset()
 	return err
 }
 
@@ -70,15 +74,15 @@ func (r *runner) connectAll(ctx context.Context, g group, n int, clean bool) (*C
 	}
 	err := r.until(ctx, "connecting", func() bool {
 		t := &r.total
-		c.Connected, c.Failed = t.Connected-was.Connected, t.Failed-was.Failed
-		return c.Failed > 0 && c.Connected == 0 || c.Connected+c.Failed >= int64(n) && r.settledDown(g, was)
+		c.Connected, c.Failed, c.Turned = t.Connected-was.Connected, t.Failed-was.Failed, t.Turned-was.Turned
+		return c.Failed > 0 && c.Connected == 0 || c.Connected+c.Failed+c.Turned >= int64(n) && r.settledDown(g, was)
 	}, idle)
 	end := time.Now()
 	c.Seconds = max(end.Sub(time.Unix(0, start)).Seconds(), 1e-9)
 	c.PerSecond = float64(c.Connected) / c.Seconds
-	c.Latency = latencyOf(&r.connect)
+	r.timings(c, was)
 	u, uerr := r.sampler.read()
-	c.CPU = float64((u.cpu - r.mark.usage.cpu).Microseconds()) / float64(max(c.Connected, 1))
+	c.CPU = float64((u.cpu - r.mark.usage.cpu).Microseconds()) / float64(max(c.Connected+c.Turned+c.Failed, 1))
 	switch {
 	case err != nil:
 		return c, err
@@ -88,6 +92,29 @@ func (r *runner) connectAll(ctx context.Context, g group, n int, clean bool) (*C
 		r.failf("%d of %d clients could not connect (first: %s)", c.Failed, n, r.cause)
 	}
 	return c, uerr
+}
+
+// timings are what the steps of connecting took, and why clients were refused.
+func (r *runner) timings(c *Connect, was counters) {
+	c.Latency = latencyOf(&r.connect)
+	if r.answers.Count() > 0 {
+		c.Connack = new(latencyOf(&r.answers))
+	}
+	if r.shakes.Count() > 0 {
+		c.TLS = new(latencyOf(&r.shakes))
+	}
+	c.Resumed = r.total.Resumed - was.Resumed
+	for reason, n := range r.refusals {
+		if n -= r.mark.refusals[reason]; n > 0 {
+			if c.Refused == nil {
+				c.Refused = map[string]int64{}
+			}
+			c.Refused[reason] = n
+		}
+	}
+	if n := r.total.Admitted - was.Admitted; n > 0 {
+		r.failf("the broker let %d clients in that gave a wrong password", n)
+	}
 }
 
 // settledDown tells that subscribers have their subscriptions.
@@ -121,11 +148,16 @@ func (r *runner) hold(ctx context.Context) error {
 		return err
 	}
 	err = r.used()
-	if u := r.run.Broker; u != nil && c.Connected > 0 {
-		c.Memory = (u.MemoryTo - before) / c.Connected
-	}
+	c.memory(r.run.Broker, before)
 	r.lostConnections()
 	return err
+}
+
+// memory is what each connection has added to the broker's memory.
+func (c *Connect) memory(u *Usage, before int64) {
+	if u != nil && c.Connected > 0 {
+		c.Memory = (u.MemoryTo - before) / c.Connected
+	}
 }
 
 // takeOver connects all clients again while they are connected.

@@ -46,14 +46,19 @@ type Run struct {
 
 // Connect says how connections were made.
 type Connect struct {
-	Clients   int     `json:"clients"` // that were to connect
-	Connected int64   `json:"connected"`
-	Failed    int64   `json:"failed"`
-	Seconds   float64 `json:"seconds"`
-	PerSecond float64 `json:"per_second"`
-	Latency   Latency `json:"latency"` // from when it was due to CONNACK
-	CPU       float64 `json:"cpu_us"`  // of the broker per connection
-	Memory    int64   `json:"rss_bytes_each,omitempty"`
+	Clients   int              `json:"clients"` // that were to connect
+	Connected int64            `json:"connected"`
+	Failed    int64            `json:"failed"`
+	Seconds   float64          `json:"seconds"`
+	PerSecond float64          `json:"per_second"`
+	Turned    int64            `json:"turned_away,omitempty"`     // with a wrong password
+	Resumed   int64            `json:"resumed,omitempty"`         // TLS sessions
+	Latency   Latency          `json:"latency"`                   // from when it was due to CONNACK
+	TLS       *Latency         `json:"tls_latency,omitempty"`     // the TLS handshake alone
+	Connack   *Latency         `json:"connack_latency,omitempty"` // from CONNECT to CONNACK
+	Refused   map[string]int64 `json:"refused,omitempty"`         // by reason
+	CPU       float64          `json:"cpu_us"`                    // of the broker per connection
+	Memory    int64            `json:"rss_bytes_each,omitempty"`
 }
 
 // Messages says how messages went.

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"math"
 	"net"
 	"os"
 	"strings"
@@ -25,7 +24,7 @@ func TestShapes(t *testing.T) {
 			var samples int
 			run := Execute(t.Context(), l, Options{Progress: func(Sample) { samples++ }})
 			m := run.Flow
-			if len(run.Failures) > 0 || m == nil || m.Delivered == 0 || m.Latency.P99 <= 0 || m.CPU <= 0 || run.Broker.MemoryTo <= 0 {
+			if len(run.Failures) > 0 || m == nil || m.Latency.P99 <= 0 || m.Delivered > 0 && m.CPU <= 0 || run.Broker.MemoryTo <= 0 {
 				t.Errorf("%s at %v: %v, %+v", name, rate, run.Failures, m)
 			}
 		}
@@ -53,8 +52,9 @@ func TestOpenLoop(t *testing.T) {
 	if len(run.Failures) > 0 || m == nil {
 		t.Fatal(run.Failures)
 	}
-	if want := l.Rate * l.Duration.Seconds(); math.Abs(float64(m.Latency.Count)-want) > 0.02*want {
-		t.Errorf("%d messages, want %.0f", m.Latency.Count, want)
+	n, want := float64(m.Latency.Count), l.Rate*l.Duration.Seconds()
+	if n > want || n < 0.8*want { // the warm-up may have had some
+		t.Errorf("%.0f messages, want %.0f", n, want)
 	}
 	// With one message per publisher in flight, a closed loop would have
 	// four slow messages. Here all that were due meanwhile are slow.
@@ -96,13 +96,45 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// whenMeasured calls f when messages have been measured.
+func whenMeasured(f func()) func(Sample) {
+	seen := false
+	return func(s Sample) {
+		if s.Phase == "measure" && s.Delivered > 0 {
+			if seen {
+				f()
+			}
+			seen = true // this interval may have begun with the warm-up
+		}
+	}
+}
+
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	l := testLoad(t, "pairs", startFake(t, &fakeBroker{}), func(l *Load) { l.Duration = time.Hour })
-	run := Execute(ctx, l, Options{Progress: func(Sample) { cancel() }})
-	if got := strings.Join(run.Failures, ";"); !strings.Contains(got, "interrupted") || run.Flow.Delivered == 0 {
+	run := Execute(ctx, l, Options{Progress: whenMeasured(cancel)})
+	if got := strings.Join(run.Failures, ";"); !strings.Contains(got, "interrupted") || run.Flow == nil || run.Flow.Delivered == 0 {
 		t.Errorf("%s, %+v", got, run.Flow)
 	}
+}
+
+// startAgent starts an agent that lives as long as the test.
+func startAgent(t *testing.T) string { return startAgentIn(t.Context(), t) }
+
+func startAgentIn(ctx context.Context, t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- ServeAgent(ctx, l) }()
+	t.Cleanup(func() { // after the test's context has ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return l.Addr().String()
 }
 
 // TestAgents splits a run over two agents and loses one in another run.
@@ -111,30 +143,18 @@ func TestAgents(t *testing.T) {
 	var agents []string
 	var stops []context.CancelFunc
 	for range 2 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
 		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- ServeAgent(ctx, l) }()
-		t.Cleanup(func() {
-			stop()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		})
-		agents, stops = append(agents, l.Addr().String()), append(stops, stop)
+		agents, stops = append(agents, startAgentIn(ctx, t)), append(stops, stop)
 	}
 	for _, name := range []string{"pairs", "fanout", "shared"} {
-		l := testLoad(t, name, addr, func(l *Load) { l.Level, l.Timeout = 4, 2*time.Second })
+		l := testLoad(t, name, addr, func(l *Load) { l.Level = 4 })
 		run := Execute(t.Context(), l, Options{Agents: agents})
-		if len(run.Failures) > 0 || run.Flow.Delivered == 0 {
+		if len(run.Failures) > 0 || run.Flow.Latency.Count == 0 {
 			t.Errorf("%s: %v, %+v", name, run.Failures, run.Flow)
 		}
 	}
 	l := testLoad(t, "pairs", addr, func(l *Load) { l.Duration = time.Hour })
-	run := Execute(t.Context(), l, Options{Agents: agents, Progress: func(Sample) { stops[1]() }})
+	run := Execute(t.Context(), l, Options{Agents: agents, Progress: whenMeasured(stops[1])})
 	if got := strings.Join(run.Failures, ";"); !strings.Contains(got, "lost agent "+agents[1]) || run.Flow == nil || run.Flow.Delivered == 0 {
 		t.Errorf("%s, %+v", got, run.Flow)
 	}

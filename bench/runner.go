@@ -31,6 +31,9 @@ type runner struct {
 	latency  hist.Histogram
 	connect  hist.Histogram
 	lag      hist.Histogram
+	shakes   hist.Histogram
+	answers  hist.Histogram
+	refusals map[string]int64
 	cause    string
 	workers  int
 	dead     bool  // an engine failed: what the others know is no whole
@@ -45,10 +48,11 @@ type runner struct {
 
 // mark is a moment of a run.
 type mark struct {
-	at    time.Time
-	total counters
-	usage usage
-	own   time.Duration // CPU time of this process
+	at       time.Time
+	total    counters
+	refusals map[string]int64
+	usage    usage
+	own      time.Duration // CPU time of this process
 }
 
 // Execute runs a load once. The run is never nil: after an error it holds what
@@ -101,7 +105,7 @@ func (r *runner) prepare() error {
 		return fmt.Errorf("cannot make a name for the run: %w", err)
 	}
 	for i, e := range r.engines {
-		p := &plan{Load: r.load, Secret: r.load.Password, Run: hex.EncodeToString(id), Share: i, Of: len(r.engines)}
+		p := &plan{Load: r.load, Secret: r.load.Password, PEM: r.load.pems(), Run: hex.EncodeToString(id), Share: i, Of: len(r.engines)}
 		if _, err := e.do(command{Op: opPrepare, Plan: p}); err != nil {
 			return err
 		}
@@ -149,11 +153,14 @@ func (r *runner) look() error {
 	r.interval.Merge(&s.Latency)
 	r.connect.Merge(&s.Connect)
 	r.lag.Merge(&s.Lag)
+	r.shakes.Merge(&s.Shakes)
+	r.answers.Merge(&s.Answers)
+	r.refusals = s.Refusals
 	if r.cause == "" {
 		r.cause = s.Cause
 	}
 	t := &r.total
-	if moved := t.Connected + t.Failed + t.Subscribed + t.Lost + t.TakenOver + t.Acked + t.Delivered + t.Slow; moved != r.progress {
+	if moved := t.Connected + t.Failed + t.Subscribed + t.Lost + t.TakenOver + t.Secured + t.Turned + t.Acked + t.Delivered + t.Slow; moved != r.progress {
 		r.progress, r.moved = moved, time.Now()
 	}
 	return r.sample()

@@ -85,6 +85,13 @@ func Scenarios() []Scenario {
 		{"reconnect-storm", "all clients connect again while their old connections are open", own(TakeOver, func(l *Load) {
 			l.Clients, l.ConnectRate, l.Parallel, l.Duration = 5000, 0, 1000, time.Second
 		})},
+		{"auth", "clients with user names and passwords: connects through the broker's plugin", own(Auth, func(l *Load) {
+			l.Clients, l.ConnectRate, l.Duration = 2000, 0, time.Second
+		})},
+		{"tls", "idle TLS connections, the same with resumed sessions, messages beside them", own(Secured, func(l *Load) {
+			l.Shape, l.Clients, l.Publishers, l.Subscribers, l.Rate, l.ConnectRate = Pairs, 2000, 50, 50, 2000, 0
+			l.Duration, l.TLS = 5*time.Second, &TLS{Resume: true}
+		})},
 		{"offline-burst", "messages queue for persistent sessions that are away; then all come back", own(Offline, func(l *Load) {
 			l.Shape, l.Publishers, l.Subscribers, l.QoS, l.Burst, l.ConnectRate = Pairs, 1000, 1000, 1, 100, 0
 		})},
@@ -131,7 +138,7 @@ func (l *Load) Rescale(by float64) error {
 		return max(int(math.Round(float64(n)*by)), min(n, at))
 	}
 	l.Clients = least(l.Clients, 1)
-	if l.Kind == Hold || l.Kind == TakeOver {
+	if !l.messages() {
 		l.ConnectRate *= by
 		return nil
 	}

@@ -44,7 +44,7 @@ func TestScenariosAreSound(t *testing.T) {
 	names := map[string]bool{}
 	for _, s := range Scenarios() {
 		l := s.Load
-		l.Addr = "127.0.0.1:1883"
+		l.Addr, l.Username = "127.0.0.1:1883", "somebody"
 		l.DefaultWindow()
 		if err := l.checkFlags(); err != nil {
 			t.Errorf("%s: %v", s.Name, err)

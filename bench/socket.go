@@ -38,7 +38,7 @@ func (w *worker) open(c *client, at int64) {
 		return
 	}
 	c.fd, c.state, c.begun, c.spoke = int32(fd), dialling, at, at
-	c.out, c.sent, c.in, c.inflight, c.writing = c.out[:0], 0, c.in[:0], 0, true
+	c.out, c.sent, c.in, c.inflight, c.writing, c.paused = c.out[:0], 0, c.in[:0], 0, true, false
 	w.count.Open++
 	w.dial.open++
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT, Fd: c.place, Pad: c.fd}
@@ -46,7 +46,11 @@ func (w *worker) open(c *client, at int64) {
 		w.lose(c, fmt.Errorf("cannot watch a socket: %w", err))
 		return
 	}
-	w.greet(c)
+	if w.tls != nil {
+		w.shake(c)
+	} else {
+		w.greet(c)
+	}
 }
 
 // socket makes a socket and begins its handshake.
@@ -87,8 +91,8 @@ func (w *worker) greet(c *client) {
 	away := p.Kind == Offline && c.group == subscribers && !w.dial.clean
 	connect := codec.Connect{
 		Version: w.version, CleanStart: !away, KeepAlive: uint16(p.KeepAlive), RequestProblemInfo: true,
-		ClientID: []byte(p.clientID(c.group, c.number)), Username: []byte(p.Username), HasUsername: p.Username != "",
-		Password: []byte(p.Secret), HasPassword: p.Secret != "",
+		ClientID: []byte(p.clientID(c.group, c.number)), Username: p.fill(p.Username, c), HasUsername: p.Username != "",
+		Password: p.password(c), HasPassword: p.Secret != "",
 	}
 	switch {
 	case away:
@@ -102,7 +106,10 @@ func (w *worker) greet(c *client) {
 // writable goes on once a socket takes bytes.
 func (w *worker) writable(c *client) {
 	if c.state == dialling {
-		c.state = greeting
+		c.stage = now()
+		if c.state = greeting; c.secure != nil {
+			c.state = securing
+		}
 	}
 	c.writing = false
 	w.watch(c)
@@ -145,6 +152,9 @@ func (w *worker) flushAll() {
 }
 
 func (w *worker) flush(c *client, at int64) {
+	if c.secure != nil {
+		w.seal(c)
+	}
 	if c.sent == len(c.out) {
 		return
 	}
@@ -160,6 +170,9 @@ func (w *worker) flush(c *client, at int64) {
 	}
 	if c.sent += n; c.sent == len(c.out) {
 		c.out, c.sent = c.out[:0], 0
+		if c.secure != nil {
+			c.secure.sealed = 0
+		}
 		return
 	}
 	c.writing = true
@@ -169,19 +182,29 @@ func (w *worker) flush(c *client, at int64) {
 // read takes what has arrived.
 func (w *worker) read(c *client) {
 	n := copy(w.buf, c.in)
-	m, err := unix.Read(int(c.fd), w.buf[n:])
+	m, err := w.receive(c, w.buf[n:])
+	if w.arrived(c, m, err) {
+		w.packets(c, w.buf[:n+m], now())
+	}
+}
+
+// arrived tells whether a read has brought something.
+func (w *worker) arrived(c *client, n int, err error) bool {
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
-		return
+		return false
 	case err != nil:
 		w.lose(c, fmt.Errorf("cannot read: %w", err))
-		return
-	case m == 0:
+		return false
+	case n == 0:
 		w.lose(c, errBrokerClosed)
-		return
+		return false
 	}
-	at := now()
-	b := w.buf[:n+m]
+	return true
+}
+
+// packets takes what has arrived and keeps what is not complete.
+func (w *worker) packets(c *client, b []byte, at int64) {
 	for c.fd >= 0 {
 		f, size, _, err := codec.Cut(b, len(w.buf)/2)
 		if err != nil {

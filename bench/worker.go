@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/tls"
 	"fmt"
 	"runtime"
 	"sync"
@@ -36,8 +37,12 @@ type counters struct {
 	Open       int64 `json:"open"`
 	Due        int64 `json:"due"`
 	Sent       int64 `json:"sent"`
-	Acked      int64 `json:"acked"`   // QoS 1 and 2
-	Refused    int64 `json:"refused"` // acknowledged with a failure
+	Acked      int64 `json:"acked"`    // QoS 1 and 2
+	Refused    int64 `json:"refused"`  // acknowledged with a failure
+	Secured    int64 `json:"secured"`  // TLS handshakes
+	Resumed    int64 `json:"resumed"`  // of these
+	Turned     int64 `json:"turned"`   // clients with a wrong password that were refused
+	Admitted   int64 `json:"admitted"` // and those that were not
 	Delivered  int64 `json:"delivered"`
 	Duplicates int64 `json:"duplicates"`
 	Late       int64 `json:"late"` // behind a later message of their publisher
@@ -49,7 +54,7 @@ type counters struct {
 // fields are the counters one by one, to add them.
 func (c *counters) fields() []*int64 {
 	return []*int64{&c.Connected, &c.Failed, &c.Subscribed, &c.Lost, &c.TakenOver, &c.Open, &c.Due, &c.Sent, &c.Acked,
-		&c.Refused, &c.Delivered, &c.Duplicates, &c.Late, &c.Foreign, &c.Slow, &c.Idle}
+		&c.Refused, &c.Secured, &c.Resumed, &c.Turned, &c.Admitted, &c.Delivered, &c.Duplicates, &c.Late, &c.Foreign, &c.Slow, &c.Idle}
 }
 
 func (c *counters) add(o *counters) {
@@ -76,6 +81,8 @@ type worker struct {
 	members [groups][]*client // in the order of their numbers
 	events  []unix.EpollEvent
 	buf     []byte    // what was read
+	raw     []byte    // records of TLS that were read
+	plain   []byte    // packets that are being sealed
 	pattern []byte    // payload of each message
 	dirty   []*client // with output
 	pub     codec.Publish
@@ -87,12 +94,19 @@ type worker struct {
 	index int
 	seen  []seen // of a shared subscription, by publisher
 
+	tls     *tls.Config    // nil without TLS
+	shaking sync.WaitGroup // goroutines of handshakes
+
 	count   counters
 	latency hist.Histogram // since the latest snapshot
 	connect hist.Histogram
+	shakes  hist.Histogram // TLS handshakes
+	answers hist.Histogram // from CONNECT to CONNACK
 	lag     hist.Histogram // from when a message was due to when the worker looked at it
 	cause   string         // of the first failure
-	sweepAt int64
+
+	refusals map[string]int64 // clients that the broker refused, by reason
+	sweepAt  int64
 
 	mu    sync.Mutex
 	tasks []func()
@@ -124,6 +138,12 @@ func newWorker(p *plan, index int, all []under) (*worker, error) {
 		w.free()
 		return nil, fmt.Errorf("cannot watch the event descriptor: %w", err)
 	}
+	if p.TLS != nil {
+		if w.tls, err = p.TLS.config(p.Addr); err != nil {
+			w.free()
+			return nil, err
+		}
+	}
 	w.enrol()
 	return w, nil
 }
@@ -136,12 +156,17 @@ func (w *worker) free() {
 // call runs f on the worker's goroutine and waits for it.
 func (w *worker) call(f func()) {
 	done := make(chan struct{})
+	w.post(func() { f(); close(done) })
+	<-done
+}
+
+// post runs f on the worker's goroutine soon.
+func (w *worker) post(f func()) {
 	w.mu.Lock()
-	w.tasks = append(w.tasks, func() { f(); close(done) })
+	w.tasks = append(w.tasks, f)
 	w.mu.Unlock()
 	one := [8]byte{7: 1}
 	_, _ = unix.Write(w.bell, one[:])
-	<-done
 }
 
 // run is the worker's loop. It ends after a task has set done.
@@ -168,6 +193,7 @@ func (w *worker) run() {
 		at = now()
 	}
 	w.hangUp()
+	w.shaking.Wait() // they ring the bell
 }
 
 // patience is how long the worker may wait for events: until the next connect

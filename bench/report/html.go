@@ -166,12 +166,12 @@ func percentiles(run *bench.Run) *chart {
 	for n, p := range []string{"0", "90", "99", "99.9", "99.99", "99.999"} {
 		c.xTicks = append(c.xTicks, tick{float64(n), p})
 	}
-	for i, d := range distributions(run) {
+	for _, d := range distributions(run) {
 		h := d.latency.Histogram
-		if h == nil {
+		if h == nil || d.part {
 			continue
 		}
-		l := linePlot{name: d.name, class: string("abc"[i])}
+		l := linePlot{name: d.name, class: string("abc"[len(c.lines)])}
 		most := math.Log10(float64(h.Count())) // one message of 1,000 says nothing about p99.99
 		for nines := 0.0; nines <= min(most, 5); nines += 0.1 {
 			l.points = append(l.points, [2]float64{nines, float64(h.Quantile(1-math.Pow(10, -nines))) / 1e6})

@@ -1,7 +1,9 @@
 package report
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	"vernemq/bench"
 )
@@ -50,8 +52,19 @@ func connects(c *bench.Connect, key, word string, add func(key, name string, v f
 	add(key+"connected", "clients connected"+word, float64(c.Connected))
 	add(key+"connects_per_s", "connects/s"+word, c.PerSecond)
 	add(key+"connect_p99_ms", "connect p99"+word+", ms", c.Latency.P99)
+	if c.TLS != nil {
+		add(key+"tls_resumed", "TLS sessions resumed"+word, float64(c.Resumed))
+	}
+	if c.Turned > 0 {
+		add(key+"turned_away", "turned away with a wrong password"+word, float64(c.Turned))
+	}
+	for _, reason := range slices.Sorted(maps.Keys(c.Refused)) {
+		code, _, _ := strings.Cut(reason, " ")
+		add(key+"refused_"+code, "refused"+word+": "+reason, float64(c.Refused[reason]))
+	}
 	if c.CPU > 0 {
 		add(key+"cpu_us_per_connect", "broker, µs of CPU per connect"+word, c.CPU)
+		add(key+"connects_per_cpu_s", "connects per second of the broker's CPU"+word, 1e6/c.CPU)
 	}
 	if c.Memory != 0 {
 		add("rss_bytes_per_conn", "broker memory per connection, bytes", float64(c.Memory))

@@ -80,17 +80,26 @@ func oneRun(w io.Writer, l *bench.Load, run *bench.Run) {
 type distribution struct {
 	name    string
 	latency *bench.Latency
+	part    bool // of the one before
 }
 
 func distributions(run *bench.Run) (ds []distribution) {
-	if c := run.Connect; c != nil && c.Latency.Count > 0 {
-		ds = append(ds, distribution{"connect", &c.Latency})
+	add := func(name string, l *bench.Latency, part bool) {
+		if l != nil && l.Count > 0 {
+			ds = append(ds, distribution{name, l, part})
+		}
 	}
-	if c := run.Again; c != nil && c.Latency.Count > 0 {
-		ds = append(ds, distribution{"connect again", &c.Latency})
+	of := func(c *bench.Connect, word string) {
+		if c != nil {
+			add("connect"+word, &c.Latency, false)
+			add("– TLS handshake"+word, c.TLS, true)
+			add("– CONNECT to CONNACK"+word, c.Connack, true)
+		}
 	}
-	if m := run.Flow; m != nil && m.Latency.Count > 0 {
-		ds = append(ds, distribution{"message", &m.Latency})
+	of(run.Connect, "")
+	of(run.Again, " again")
+	if m := run.Flow; m != nil {
+		add("message", &m.Latency, false)
 	}
 	return ds
 }
@@ -129,6 +138,9 @@ func steps(w io.Writer, l *bench.Load, run *bench.Run) {
 // describe is the load in a line.
 func describe(l *bench.Load) string {
 	s := fmt.Sprintf("%s at %s, MQTT %s", l.Scenario, l.Addr, map[byte]string{4: "3.1.1", 5: "5"}[l.Level])
+	if l.TLS != nil {
+		s += " over TLS"
+	}
 	if l.Clients > 0 {
 		s += fmt.Sprintf(", %d clients", l.Clients)
 	}

@@ -17,7 +17,7 @@ import (
 func runCommand() *cli.Command {
 	c := &cli.Command{
 		Name: "run", Usage: "run a scenario: vmq-bench run SCENARIO [flags]",
-		Description: "TLS comes with the broker's TLS listeners. Exit code 1: messages were lost, a connection failed or the run broke off.",
+		Description: "Exit code 1: messages were lost, a connection failed or the run broke off.",
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() {
 				return cli.ShowSubcommandHelp(c)
@@ -124,11 +124,12 @@ func list(c *cli.Context, name string) (out []string) {
 // flags are those of a scenario; the load gives the defaults.
 func flags(l bench.Load) []cli.Flag {
 	fs := []cli.Flag{
-		&cli.StringFlag{Name: "addr", Value: "127.0.0.1:1883", Usage: "`HOST:PORT` of the broker"},
+		&cli.StringFlag{Name: "addr", Value: plainAddr, Usage: "`HOST:PORT` of the broker"},
 		&cli.IntFlag{Name: "pid", Usage: "`PID` of a broker on this machine, for its CPU time and memory"},
 		&cli.IntFlag{Name: "v", Value: int(l.Level), Usage: "protocol `LEVEL`: 4 (MQTT 3.1.1) or 5"},
-		&cli.StringFlag{Name: "username", Usage: "user `NAME` of all clients"},
-		&cli.StringFlag{Name: "password", Usage: "password of all clients", EnvVars: []string{"VMQ_BENCH_PASSWORD"}},
+		&cli.StringFlag{Name: "username", Usage: "user `NAME` of all clients; %c is a client's identifier, %i its number in its group from 0, %% a percent sign"},
+		&cli.StringFlag{Name: "password", Usage: "password of all clients, with the same signs", EnvVars: []string{"VMQ_BENCH_PASSWORD"}},
+		&cli.StringFlag{Name: "password-file", Usage: "the password is the first line of `FILE`"},
 		&cli.Float64Flag{Name: "scale", Value: 1, Usage: "multiply clients and rates; in a fan-out the subscribers only"},
 		&cli.DurationFlag{Name: "duration", Value: l.Duration, Usage: "time measured"},
 		&cli.Float64Flag{Name: "connect-rate", Value: l.ConnectRate, Usage: "connections per second; 0: as fast as it goes"},
@@ -144,8 +145,16 @@ func flags(l bench.Load) []cli.Flag {
 		&cli.BoolFlag{Name: "brief", Usage: "one line of name=value for each run instead of tables"},
 		&cli.BoolFlag{Name: "quiet", Usage: "no progress"},
 	}
+	fs = append(fs, tlsFlags(l.TLS != nil)...)
+	fs = append(fs, &cli.BoolFlag{Name: "resume", Value: l.TLS != nil && l.TLS.Resume, Usage: "a client that connects again resumes its TLS session"})
+	if l.Clients > 0 {
+		fs = append(fs, &cli.IntFlag{Name: "n", Value: l.Clients, Usage: "clients without messages"})
+	}
+	if l.Kind == bench.Auth {
+		fs = append(fs, &cli.IntFlag{Name: "wrong", Usage: "of the clients, those with a wrong password; a broker that lets them in fails the run"})
+	}
 	if l.Publishers == 0 {
-		return append(fs, &cli.IntFlag{Name: "n", Value: l.Clients, Usage: "clients"})
+		return fs
 	}
 	return append(fs, messageFlags(l)...)
 }
@@ -180,10 +189,16 @@ func apply(c *cli.Context, l *bench.Load) (err error) {
 	if err := l.Rescale(scale); err != nil {
 		return err
 	}
-	l.Addr, l.PID, l.Username, l.Password = c.String("addr"), c.Int("pid"), c.String("username"), c.String("password")
+	if l.TLS, err = tlsOf(c); err != nil {
+		return err
+	}
+	if l.Password, err = passwordOf(c); err != nil {
+		return err
+	}
+	l.Addr, l.PID, l.Username = addrOf(c), c.Int("pid"), c.String("username")
 	l.Sources = list(c, "source")
 	for name, to := range map[string]*int{
-		"n": &l.Clients, "pubs": &l.Publishers, "subs": &l.Subscribers, "slow": &l.Slow, "size": &l.Size, "window": &l.Window, "batch": &l.Batch,
+		"n": &l.Clients, "wrong": &l.Wrong, "pubs": &l.Publishers, "subs": &l.Subscribers, "slow": &l.Slow, "size": &l.Size, "window": &l.Window, "batch": &l.Batch,
 		"inflight": &l.Inflight, "burst": &l.Burst, "parallel": &l.Parallel, "keep-alive": &l.KeepAlive, "workers": &l.Workers,
 	} {
 		if c.IsSet(name) {
