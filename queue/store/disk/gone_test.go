@@ -130,8 +130,14 @@ func TestDirectoryGone(t *testing.T) {
 		},
 		"when it is closed": func(g *goes) { g.remove(); g.closes() },
 		"while it is closed": func(g *goes) {
-			go g.remove()
+			removed := make(chan struct{})
+			go func() {
+				defer close(removed)
+				for os.RemoveAll(g.base) != nil { // a file came meanwhile
+				}
+			}()
 			_ = g.s.Close() // whoever was first
+			<-removed
 		},
 		"read only":                   func(g *goes) { g.fs.readOnly.Store(true); g.writeUntilItFails(); g.ends() },
 		"read only when it is closed": func(g *goes) { g.fs.readOnly.Store(true); g.closes() },
