@@ -47,11 +47,12 @@ func (b *Broker) watchDisk() {
 			return
 		case <-t.C:
 		}
-		if err := b.store.Health(); err != nil {
-			b.storeFailed(err)
+		free, err := b.store.Free()
+		if failed := b.store.Health(); failed != nil {
+			b.storeFailed(failed)
 			continue
 		}
-		b.judgeSpace(b.store.Free())
+		b.judgeSpace(free, err)
 	}
 }
 

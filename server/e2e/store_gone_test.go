@@ -53,6 +53,9 @@ func (b *monitoredBroker) failed(t *testing.T, from *raw) {
 	}
 	from.send(publish{topic: "q", payload: "after", qos: 1, id: 50}.bytes(5))
 	from.wantRefused(0x40, 50)
+	if m := fetch(t, "http://"+b.web+"/metrics"); !strings.Contains(m, "store_failed{node=\"VerneMQ@127.0.0.1\"} 1\n") {
+		t.Errorf("metrics do not say that the store has failed: %.300s", m)
+	}
 	before := b.cpu(t)
 	time.Sleep(1100 * time.Millisecond) // the store is looked at once a second
 	if d := b.cpu(t) - before; d > 300*time.Millisecond {
@@ -70,7 +73,7 @@ func (b *broker) endsBadly(t *testing.T) {
 	if err := b.terminate(); err == nil || !strings.Contains(err.Error(), "exit status 1") {
 		t.Errorf("ended with %v", err)
 	}
-	if n := b.logged("cannot close the store"); n == 0 {
+	if n := b.logged("cannot close store"); n == 0 {
 		t.Errorf("no reason in the log:\n%s", b.tail())
 	}
 	b.cmd = nil // has been stopped
