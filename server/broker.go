@@ -155,7 +155,7 @@ func (b *Broker) stop(ctx context.Context) error {
 		l.handIn() // connections that were cut
 	}
 	if e := b.store.Close(); e != nil {
-		err = errors.Join(err, fmt.Errorf("cannot close the store: %w", e))
+		err = errors.Join(err, e)
 	}
 	return err
 }

@@ -29,7 +29,7 @@ func (b *Broker) Trouble() string {
 // storeFailed notes that the store has failed, which only a restart can mend.
 // Any goroutine.
 func (b *Broker) storeFailed(err error) {
-	text := "the store has failed: " + err.Error()
+	text := err.Error()
 	if old := b.trouble.Swap(&text); old == nil {
 		b.log.Error("nothing is stored any more", "cause", err.Error())
 	}
@@ -47,11 +47,12 @@ func (b *Broker) watchDisk() {
 			return
 		case <-t.C:
 		}
-		if err := b.store.Health(); err != nil {
-			b.storeFailed(err)
+		free, err := b.store.Free()
+		if failed := b.store.Health(); failed != nil {
+			b.storeFailed(failed)
 			continue
 		}
-		b.judgeSpace(b.store.Free())
+		b.judgeSpace(free, err)
 	}
 }
 

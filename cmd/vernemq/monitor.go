@@ -43,7 +43,7 @@ func startMonitor(b *server.Broker, logs *logging.Log, keys web.KeyCheck, more .
 		Listeners: func() []status.Listener { return append(httpListeners(m.http), mqttListeners(b)...) }})
 	modules := append(more,
 		web.MetricsModule(b.Metrics(), cfg.NodeName, func() string { return b.Config().PrometheusNamespace }),
-		web.HealthModule(web.Health{Down: func() []string { return down(b) }}),
+		web.HealthModule(web.Health{Down: func() []string { return down(b) }, Trouble: b.Trouble}),
 		st.Module())
 	m.http = web.New(modules, keys, m.log)
 	b.Metrics().Source(m.emit)

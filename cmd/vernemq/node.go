@@ -22,8 +22,12 @@ import (
 	"vernemq/server/logging"
 )
 
-// stopTimeout is how long a node may take to end.
-const stopTimeout = 15 * time.Second
+// stopTimeout is how long a node may take to end; the disk may take stopGrace
+// longer.
+const (
+	stopTimeout = 15 * time.Second
+	stopGrace   = 5 * time.Second
+)
 
 // console runs a node until a signal or a stop command ends it.
 func console(c *cli.Context) error {
@@ -191,7 +195,15 @@ func (n *life) shut() error {
 func stopBroker(b *server.Broker) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	return b.Stop(ctx)
+	stopped := make(chan error, 1)
+	go func() { stopped <- b.Stop(ctx) }()
+	select {
+	case err := <-stopped:
+		return err
+	case <-time.After(stopTimeout + stopGrace):
+		// What is acknowledged is written; to close the store only tidies up.
+		return fmt.Errorf("the broker has not stopped within %s: the disk does not answer", stopTimeout+stopGrace)
+	}
 }
 
 // urls are how clients name listeners.

@@ -11,6 +11,9 @@ import (
 type Health struct {
 	// Down gives the types of the MQTT listeners that do not accept.
 	Down func() []string
+	// Trouble says why nothing can be stored, "" when all is well. Nil where
+	// there is no store.
+	Trouble func() string
 	// Cluster gives what is wrong with this node's place in its cluster, and
 	// whether another node is offline. Nil where there is no cluster.
 	Cluster func() (reasons []string, offline bool)
@@ -32,7 +35,7 @@ func (h Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := healthy{Status: "OK"}
 	switch strings.TrimSuffix(r.URL.Path, "/") {
 	case "/health":
-		a.Reasons = append(h.cluster(), h.listeners()...)
+		a.Reasons = append(append(h.cluster(), h.listeners()...), h.trouble()...)
 	case "/health/ping":
 	case "/health/listeners":
 		a.Reason = strings.Join(h.listeners(), "")
@@ -68,6 +71,16 @@ func (h Health) listeners() []string {
 		return nil
 	}
 	return []string{"Listeners are not ready: [" + strings.Join(down, ",") + "]"}
+}
+
+func (h Health) trouble() []string {
+	if h.Trouble == nil {
+		return nil
+	}
+	if t := h.Trouble(); t != "" {
+		return []string{t}
+	}
+	return nil
 }
 
 // WriteJSON answers with a value as JSON.

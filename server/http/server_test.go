@@ -155,9 +155,10 @@ func TestAnswers(t *testing.T) {
 
 // TestUnhealthy names the listeners that do not accept.
 func TestUnhealthy(t *testing.T) {
-	h := Health{Down: func() []string { return []string{"mqtts", "mqtt", "mqtt"} }, Cluster: func() ([]string, bool) { return []string{"Node has not joined cluster"}, true }}
+	h := Health{Down: func() []string { return []string{"mqtts", "mqtt", "mqtt"} }, Cluster: func() ([]string, bool) { return []string{"Node has not joined cluster"}, true },
+		Trouble: func() string { return "the disk is full" }}
 	for path, want := range map[string]string{
-		"/health":                        `503 {"status":"DOWN","reasons":["Node has not joined cluster","Listeners are not ready: [mqtt,mqtts]"]}`,
+		"/health":                        `503 {"status":"DOWN","reasons":["Node has not joined cluster","Listeners are not ready: [mqtt,mqtts]","the disk is full"]}`,
 		"/health/ping":                   `200 {"status":"OK"}`,
 		"/health/listeners":              `503 {"status":"DOWN","reason":"Listeners are not ready: [mqtt,mqtts]"}`,
 		"/health/listeners_full_cluster": `503 {"status":"DOWN","reasons":["Listeners are not ready: [mqtt,mqtts]","At least one node is offline"]}`,

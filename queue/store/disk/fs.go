@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -36,12 +35,25 @@ type guardFS struct {
 
 	replayed string // the WAL that Open has read last
 
+	retries atomic.Int32 // opens that were slowed down
+
 	once   sync.Once
 	locked io.Closer
 }
 
-// retryPause slows down Pebble, which repeats a failed flush at once.
-const retryPause = 50 * time.Millisecond
+// Pebble repeats a failed flush or compaction at once, for ever. Each attempt
+// opens a file, and waits there longer than the one before.
+const (
+	firstPause = 20 * time.Millisecond
+	mostPause  = time.Second
+)
+
+// pause slows down what opens files after the disk has failed.
+func (g *guardFS) pause() {
+	if g.fail.disk() != nil {
+		time.Sleep(min(firstPause<<min(g.retries.Add(1)-1, 10), mostPause))
+	}
+}
 
 func (g *guardFS) Unwrap() vfs.FS { return g.FS }
 
@@ -71,15 +83,16 @@ func (g *guardFS) mine(name string) bool {
 	return ok && (rest == "" || os.IsPathSeparator(rest[0]))
 }
 
-// try runs a write to a file of the store.
+// try runs a write to a file of the store. No error is harmless: Pebble makes
+// files under new names, in a directory that is there.
 func (g *guardFS) try(name string, write func() error) error {
 	if !g.mine(name) {
 		return write()
 	}
 	err := g.fail.disk()
 	if err == nil {
-		if err = write(); err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
-			return err
+		if err = write(); err == nil {
+			return nil
 		}
 		g.fail.set(name, err)
 	}
@@ -102,9 +115,7 @@ func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 func (g *guardFS) open(name string, open func() (vfs.File, error)) (f vfs.File, err error) {
 	err = g.try(name, func() error { f, err = open(); return err })
 	if err != nil {
-		if g.fail.disk() != nil {
-			time.Sleep(retryPause)
-		}
+		g.pause()
 		if g.hung.Load() {
 			g.hang() // nobody ends the attempts of such a Pebble
 		}
@@ -132,7 +143,11 @@ func (g *guardFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	if !g.serving.Load() && isLog(name) {
 		g.replayed = name // Pebble's error does not say which
 	}
-	return g.FS.Open(name, opts...)
+	f, err := g.FS.Open(name, opts...)
+	if err != nil {
+		g.pause()
+	}
+	return f, err
 }
 
 func (g *guardFS) OpenDir(name string) (vfs.File, error) {

@@ -200,7 +200,8 @@ func (s *Store) Checkpoint(dir string) error {
 // reading.
 //
 // After a failed write to the WAL Pebble cannot be closed. It then stays in
-// memory without touching the disk, and the directory can be opened again.
+// memory without touching the disk, and the directory can be opened again. A
+// store that has failed tells that again.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -217,7 +218,11 @@ func (s *Store) Close() error {
 		err = s.guarded(s.db.Flush)
 	}
 	s.guard.serving.Store(false)
-	if err = errors.Join(err, s.closePebble(), s.guard.Close()); err != nil {
+	err = errors.Join(err, s.closePebble(), s.guard.Close())
+	if failed := s.fail.disk(); failed != nil {
+		err = failed // the others follow from it
+	}
+	if err != nil {
 		return fmt.Errorf("cannot close store %s: %w", s.opts.Dir, err)
 	}
 	return nil
