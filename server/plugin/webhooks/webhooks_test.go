@@ -408,7 +408,7 @@ func TestRegister(t *testing.T) {
 			t.Errorf("%s was taken", url)
 		}
 	}
-	for _, n := range []hooks.Name{hooks.OnTopicUnsubscribed, hooks.OnMessageDrop, hooks.OnConfigChange, hooks.MsgStoreWrite} {
+	for _, n := range []hooks.Name{hooks.OnTopicUnsubscribed, hooks.OnMessageDrop, hooks.OnConfigChange} {
 		if err := p.Register(Endpoint{Hook: n, URL: e.URL}); err == nil {
 			t.Errorf("%s was taken", n)
 		}
