@@ -133,12 +133,17 @@ func (q *questions) changeProperties(raw codec.Properties, expire func(seconds u
 
 // propertiesOf are the properties of a message that is on its way.
 func (l *loop) propertiesOf(p *queue.Publication) codec.Properties {
-	if p.Expires == 0 {
-		return p.Forward
+	return l.withExpiry(p.Forward, p.Expires)
+}
+
+// withExpiry puts what is left of the expiry interval before other properties.
+func (l *loop) withExpiry(forward []byte, expires int64) codec.Properties {
+	if expires == 0 {
+		return forward
 	}
 	q := &l.questions
-	left := codec.Property{ID: codec.MessageExpiryInterval, Number: uint32(max(p.Expires-l.unix(), 0))}
-	q.properties = append(codec.AppendProperty(q.properties[:0], left), p.Forward...)
+	left := codec.Property{ID: codec.MessageExpiryInterval, Number: uint32(max(expires-l.unix(), 0))}
+	q.properties = append(codec.AppendProperty(q.properties[:0], left), forward...)
 	return q.properties
 }
 

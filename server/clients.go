@@ -90,7 +90,6 @@ func (c *client) Presence(online bool) {
 
 func (c *client) Dropped() {
 	c.loop.drops[c]++
-	c.dropped()
 }
 
 func (c *client) Redeliver(share uint32, m *queue.Message) { c.loop.redeliver(share, m) }

@@ -81,11 +81,17 @@ func (c *client) Left(s *session.Session, how session.Departure) {
 	}
 }
 
-// dropped tells on_message_drop that a client's queue was full.
-func (c *client) dropped() {
-	if ev := c.loop.broker.hooks.Snapshot().OnMessageDrop; ev != nil {
-		ev.Tell(&hooks.Drop{Message: hooks.Message{Client: whoIs(&c.session)}, Reason: "queue_full"})
+// causes are VerneMQ's words for why a message is lost.
+var causes = [...]string{session.QueueFull: "queue_full", session.Overdue: "expired", session.PacketTooLarge: "max_packet_size_exceeded"}
+
+// Lost tells on_message_drop.
+func (c *client) Lost(s *session.Session, x session.Loss) {
+	ev := c.loop.broker.hooks.Snapshot().OnMessageDrop
+	if ev == nil {
+		return
 	}
+	ev.Tell(&hooks.Drop{Reason: causes[x.Why], Message: hooks.Message{Client: whoIs(s), Topic: x.Topic, Payload: x.Payload,
+		QoS: x.QoS, Retain: x.Retain, Properties: c.loop.withExpiry(x.Forward, x.Expires)}})
 }
 
 // tellRegistered has on_client_wakeup and on_register told when a client comes

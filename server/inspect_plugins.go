@@ -14,14 +14,6 @@ import (
 // plugins are the plugins to an operator.
 type plugins struct{ *Broker }
 
-// arities are those of VerneMQ's functions, which `plugin show` tells.
-var arities = map[string]int{
-	"auth_on_register": 5, "auth_on_register_m5": 6, "auth_on_publish": 6, "auth_on_publish_m5": 7, "auth_on_subscribe": 3, "auth_on_subscribe_m5": 4,
-	"on_register": 3, "on_register_m5": 4, "on_publish": 6, "on_publish_m5": 7, "on_subscribe": 3, "on_subscribe_m5": 4,
-	"on_unsubscribe": 3, "on_unsubscribe_m5": 4, "on_topic_unsubscribed": 2, "on_deliver": 7, "on_deliver_m5": 7, "on_auth_m5": 3,
-	"on_offline_message": 5, "on_client_wakeup": 1, "on_client_offline": 1, "on_client_gone": 1, "on_session_expired": 1, "on_message_drop": 3,
-}
-
 // modules are the Erlang modules that serve the hooks of VerneMQ's plugins.
 var modules = map[string]string{"vmq_webhooks": "vmq_webhooks_plugin"}
 
@@ -35,7 +27,7 @@ func (b plugins) List() (out []admin.Plugin) {
 		}
 		for _, h := range p.Hooks {
 			name := h.String()
-			x.Hooks = append(x.Hooks, admin.Hook{Name: name, Function: fmt.Sprintf("%s:%s/%d", module, name, arities[name])})
+			x.Hooks = append(x.Hooks, admin.Hook{Name: name, Function: fmt.Sprintf("%s:%s/%d", module, name, h.Arity())})
 		}
 		out = append(out, x)
 	}
@@ -67,7 +59,7 @@ func (b *Broker) AdminWebhooks() admin.Webhooks {
 
 // Hooks are those that an endpoint may be registered for.
 func (webhookEndpoints) Hooks() (out []string) {
-	for n := range hooks.MsgStoreWrite {
+	for n := range hooks.NumNames {
 		if webhooks.Accepts(n) {
 			out = append(out, n.String())
 		}

@@ -38,13 +38,16 @@ func (b *Broker) factory(name string) hooks.Factory {
 	return f
 }
 
-func newWebhooks(env hooks.Env, c *config.Config) (hooks.Plugin, error) {
-	s := c.WebhookSettings
+func webhookOptions(s config.WebhookSettings) webhooks.Options {
 	o := webhooks.Options{MaxConnections: s.MaxConnections, IdleTimeout: s.IdleTimeout, CAFile: s.CAFile, CertFile: s.CertFile,
 		KeyFile: s.KeyFile, KeyPassword: s.KeyPassword, TLSVersion: s.TLSVersion, SkipVerify: s.SkipVerify, Depth: s.Depth}
 	if o.Depth == 0 {
 		o.Depth = -1
 	}
+	return o
+}
+
+func newWebhooks(env hooks.Env, c *config.Config) (hooks.Plugin, error) {
 	var list []webhooks.Endpoint
 	for _, w := range c.Webhooks {
 		hook, ok := hooks.ParseName(w.Hook)
@@ -53,7 +56,7 @@ func newWebhooks(env hooks.Env, c *config.Config) (hooks.Plugin, error) {
 		}
 		list = append(list, webhooks.Endpoint{Hook: hook, URL: w.Endpoint, Plain: !w.Base64, NoPayload: w.NoPayload, ResponseTimeout: w.ResponseTimeout})
 	}
-	return webhooks.New(env, o, list)
+	return webhooks.New(env, webhookOptions(c.WebhookSettings), list)
 }
 
 // startPlugins enables the plugins of the configuration in their order. One

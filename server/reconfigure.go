@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"vernemq/codec"
 	"vernemq/server/config"
@@ -26,11 +27,12 @@ func (b *Broker) await(ctx context.Context, done <-chan struct{}) error {
 
 // Reconfigure puts another configuration in force. When it returns, clients
 // that are connected follow it too, but for what they were told when they
-// connected. What is read at start only stays as it is.
+// connected, and so do the plugins. What is read at start only stays as it is.
 func (b *Broker) Reconfigure(ctx context.Context, c *config.Config) error {
 	b.changes.Lock()
 	defer b.changes.Unlock()
-	b.config.Store(c)
+	old := b.config.Swap(c)
+	plugins := b.reconfigurePlugins(old, c)
 	r := renewal{config: c, known: map[session.Limits]*session.Limits{}, made: map[made]*session.Limits{}}
 	for _, l := range b.Listeners() {
 		li := l.Options().Tag.(*listener)
@@ -40,12 +42,16 @@ func (b *Broker) Reconfigure(ctx context.Context, c *config.Config) error {
 		li.anonymous.Store(li.config.AnonymousOverride || c.AllowAnonymous)
 	}
 	// Who connects from here on has the new limits; the others are visited.
-	return b.walk(ctx, func(_ *loop, c *client) {
+	err := b.walk(ctx, func(_ *loop, c *client) {
 		c.session.Adopt(r.of(&c.session))
 		for _, a := range c.others() {
 			a.session.Adopt(r.of(&a.session))
 		}
 	}, func() bool { return true })
+	if err != nil {
+		err = fmt.Errorf("not all clients follow the new settings yet: %w", err)
+	}
+	return errors.Join(plugins, err)
 }
 
 // renewal makes the limits that sessions follow after a change. Sessions with

@@ -26,6 +26,7 @@ type life struct {
 	mu      sync.Mutex // one change at a time
 	monitor *monitor   // of broker, under mu
 	broker  atomic.Pointer[server.Broker]
+	told    atomic.Pointer[config.Loaded] // of what plugins were told last
 	shown   atomic.Pointer[admin.Broker]
 }
 
@@ -36,7 +37,8 @@ func (n *life) open() error {
 	if n.broker.Load() != nil {
 		return nil
 	}
-	cfg := n.live.Current().Config
+	loaded := n.live.Current()
+	cfg := loaded.Config
 	st, err := openStore(cfg, n.log)
 	if err != nil {
 		return err
@@ -56,6 +58,7 @@ func (n *life) open() error {
 	shown.Listeners = doors{shown.Listeners, m, b.Config}
 	n.monitor = m
 	n.shown.Store(shown)
+	n.told.Store(loaded)
 	n.broker.Store(b)
 	if l := n.live.Current(); l.Config != cfg { // changed meanwhile
 		n.reconfigure(l)
@@ -89,8 +92,19 @@ func (n *life) reconfigure(l *config.Loaded) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	if err := b.Reconfigure(ctx, l.Config); err != nil {
-		n.log.Error("not all clients follow the new settings yet", "cause", err.Error())
+		n.log.Error("new settings are not in force everywhere", "cause", err.Error())
 	}
+	if old := n.told.Swap(l); old != nil && !l.Same(old) {
+		b.ConfigChanged(l.Settings)
+	}
+}
+
+// vet tells why a configuration cannot be put in force.
+func (n *life) vet(l *config.Loaded) error {
+	if b := n.broker.Load(); b != nil {
+		return b.Vet(l.Config)
+	}
+	return nil
 }
 
 // alive tells that the node does something. A broker that is stopped is fine.

@@ -108,6 +108,7 @@ func serve(c *cli.Context, n *life, logs *logging.Log, signals chan os.Signal) e
 		return err
 	}
 	defer control.Close()
+	n.live.Vet(n.vet)
 	n.live.Follow(n.reconfigure)
 	if err := n.open(); err != nil {
 		return err

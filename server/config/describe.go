@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -67,10 +68,32 @@ func (l *Loaded) Describe(name string) (string, bool) {
 	return text + "\nNot set", true
 }
 
-// Effective gives every setting in force as KEY = VALUE, sorted: what is set,
-// the defaults of all keys without a free word, and those of the options of
-// each listener that exists.
+// Effective gives every setting in force as KEY = VALUE, sorted.
 func (l *Loaded) Effective() (lines []string) {
+	for name, v := range l.values() {
+		lines = append(lines, name+" = "+v)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// Settings gives every setting in force by its name. Passwords are not shown.
+func (l *Loaded) Settings() map[string]string {
+	values := l.values()
+	for name, v := range values {
+		if v != "" && isSecret(name) {
+			values[name] = secretShown
+		}
+	}
+	return values
+}
+
+// Same tells that the settings of two configurations are the same.
+func (l *Loaded) Same(other *Loaded) bool { return maps.Equal(l.values(), other.values()) }
+
+// values are what is set, the defaults of all keys without a free word, and
+// those of the options of each listener that exists.
+func (l *Loaded) values() map[string]string {
 	values := map[string]string{}
 	for name := range exact {
 		if v, ok := l.defaultOf(name); ok {
@@ -92,11 +115,7 @@ func (l *Loaded) Effective() (lines []string) {
 	for name, s := range l.settings {
 		values[name] = s.Value
 	}
-	for name, v := range values {
-		lines = append(lines, name+" = "+v)
-	}
-	slices.Sort(lines)
-	return lines
+	return values
 }
 
 // WriteTable writes all keys as a Markdown document, docs/configuration.md.

@@ -15,6 +15,7 @@ type Live struct {
 	mu      sync.Mutex // one change at a time; guards what follows
 	loaded  *Loaded    // without what was set
 	set     map[string]string
+	vet     []func(*Loaded) error
 	follow  []func(*Loaded)
 }
 
@@ -37,6 +38,14 @@ func (v *Live) Follow(f func(*Loaded)) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.follow = append(v.follow, f)
+}
+
+// Vet has f asked about each new configuration before it is in force. An error
+// leaves everything as it was. f may not change anything.
+func (v *Live) Vet(f func(*Loaded) error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.vet = append(v.vet, f)
 }
 
 // Set changes settings that may change, all of them or none.
@@ -76,6 +85,11 @@ func (v *Live) replace(loaded *Loaded, set map[string]string) error {
 	next, err := loaded.with(set)
 	if err != nil {
 		return err
+	}
+	for _, f := range v.vet {
+		if err := f(next); err != nil {
+			return err
+		}
 	}
 	v.loaded, v.set = loaded, set
 	v.current.Store(next)

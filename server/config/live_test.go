@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +72,37 @@ func TestLive(t *testing.T) {
 	}
 	if err := v.Reset(""); err != nil || v.Current().Config.MaxOnlineMessages != 1000 {
 		t.Errorf("reset of all: %v", err)
+	}
+}
+
+// TestVet asks about a configuration before it is in force.
+func TestVet(t *testing.T) {
+	l, err := loadText(t, listen+"vmq_webhooks.keyfile_password = geheim\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := NewLive(l)
+	followed := 0
+	v.Vet(func(l *Loaded) error {
+		if l.Config.MaxInflightMessages == 13 {
+			return errors.New("not 13")
+		}
+		return nil
+	})
+	v.Follow(func(*Loaded) { followed++ })
+	if err := v.Set(map[string]string{"max_inflight_messages": "13"}); err == nil || err.Error() != "not 13" || followed != 0 || v.Current() != l {
+		t.Errorf("%v, followed %d times", err, followed)
+	}
+	if err := v.Set(map[string]string{"max_inflight_messages": "14"}); err != nil || followed != 1 {
+		t.Errorf("%v, followed %d times", err, followed)
+	}
+	now := v.Current()
+	if now.Same(l) || !now.Same(now) {
+		t.Error("settings that differ are the same, or the other way round")
+	}
+	s := now.Settings()
+	if s["max_inflight_messages"] != "14" || s["vmq_webhooks.keyfile_password"] != secretShown || s["allow_anonymous"] != "off" {
+		t.Error(s)
 	}
 }
 

@@ -523,22 +523,6 @@ func TestEventsAreBounded(t *testing.T) {
 	close(release)
 }
 
-func TestMessageStore(t *testing.T) {
-	t.Parallel()
-	r, _ := registry(t)
-	if _, err := r.Snapshot().MessageStore(); err != ErrNoHook {
-		t.Error(err)
-	}
-	first, second := &memoryStore{}, &memoryStore{}
-	enable(t, r, "a", &fake{hooks: Hooks{MessageStore: first}})
-	enable(t, r, "b", &fake{hooks: Hooks{MessageStore: second}})
-	if s, err := r.Snapshot().MessageStore(); s != MessageStore(first) || err != nil {
-		t.Error(s, err)
-	}
-}
-
-type memoryStore struct{ MessageStore }
-
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for n := range NumNames {

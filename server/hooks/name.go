@@ -32,10 +32,6 @@ const (
 	OnSessionExpired
 	OnMessageDrop
 	OnConfigChange
-	MsgStoreWrite
-	MsgStoreRead
-	MsgStoreDelete
-	MsgStoreFind
 	NumNames
 )
 
@@ -58,7 +54,6 @@ var names = [NumNames]struct {
 	{"on_offline_message", 5},
 	{"on_client_wakeup", 1}, {"on_client_offline", 1}, {"on_client_gone", 1}, {"on_session_expired", 1},
 	{"on_message_drop", 3}, {"on_config_change", 1},
-	{"msg_store_write", 2}, {"msg_store_read", 2}, {"msg_store_delete", 2}, {"msg_store_find", 2},
 }
 
 func (n Name) String() string { return names[n].name }

@@ -45,9 +45,6 @@ type Hooks struct {
 	OnSessionExpired           Told[Client]
 	OnMessageDrop              Told[Drop]
 	OnConfigChange             Told[ConfigChange]
-
-	// MessageStore is asked of the first plugin that has one.
-	MessageStore MessageStore
 }
 
 // Plugin is a plugin that runs.
@@ -55,7 +52,8 @@ type Plugin interface {
 	// Hooks gives the plugin's functions. It is called when the plugin is
 	// enabled and after Env.Changed.
 	Hooks() Hooks
-	// Bounds are what the broker grants to the plugin's Wait functions.
+	// Bounds are what the broker grants to the plugin's Wait functions. It is
+	// called as Hooks is; Timeout stays what it was first.
 	Bounds() Bounds
 	// Close ends the plugin, which is not called any more. Calls of Wait that
 	// still run have been told by their contexts.

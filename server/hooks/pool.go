@@ -6,12 +6,12 @@ import "sync"
 // same key one after the other, and the keys take turns. A goroutine lives as
 // long as there is something to do.
 type pool struct {
-	workers int // at most
-	limit   int // calls that wait
-	bytes   int // that wait
-	done    sync.WaitGroup
+	done sync.WaitGroup
 
 	mu      sync.Mutex
+	workers int              // at most
+	limit   int              // calls that wait
+	bytes   int              // that wait
 	lanes   map[uint64]*lane // those with calls that wait or run
 	ready   []*lane          // those that nobody works on, in their turn
 	running int
@@ -35,6 +35,25 @@ func newPool(b Bounds) *pool {
 	return &pool{workers: b.Workers, limit: b.Waiting, bytes: b.Bytes, lanes: map[uint64]*lane{}}
 }
 
+// bound takes other bounds, which count for what waits as well.
+func (p *pool) bound(b Bounds) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.workers, p.limit, p.bytes = b.Workers, b.Waiting, b.Bytes
+	for range len(p.ready) {
+		p.help()
+	}
+}
+
+// help starts another goroutine if there may be one more. Under mu.
+func (p *pool) help() {
+	if p.running < p.workers {
+		p.running++
+		p.done.Add(1)
+		go p.work()
+	}
+}
+
 // submit has a call made. It tells whether there was room for it. A key of 0 is
 // like no other.
 func (p *pool) submit(key uint64, j job) bool {
@@ -54,20 +73,16 @@ func (p *pool) submit(key uint64, j job) bool {
 		p.lanes[key] = l
 	}
 	p.ready = append(p.ready, l)
-	if p.running < p.workers {
-		p.running++
-		p.done.Add(1)
-		go p.work()
-	}
+	p.help()
 	return true
 }
 
-// work makes calls until none is left.
+// work makes calls until none is left, or fewer may be made at once.
 func (p *pool) work() {
 	defer p.done.Done()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.ready) > 0 {
+	for len(p.ready) > 0 && p.running <= p.workers {
 		l := p.ready[0]
 		p.ready[0] = nil
 		p.ready = p.ready[1:]

@@ -135,13 +135,15 @@ func (r *Registry) start(s Start) (e *entry, err error) {
 	return e, nil
 }
 
-// changed takes over what a plugin's Hooks gives now.
+// changed takes over what a plugin's Hooks and Bounds give now.
 func (r *Registry) changed(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if i := r.find(name); i >= 0 {
-		h := r.entries[i].plugin.Hooks()
-		r.entries[i].hooks = &h
+		e := r.entries[i]
+		h := e.plugin.Hooks()
+		e.hooks = &h
+		e.pool.bound(e.plugin.Bounds().withDefaults())
 		r.renew()
 	}
 }
@@ -283,8 +285,6 @@ func (h *Hooks) names() (out []Name) {
 		OnOfflineMessage: hasEvent(h.OnOfflineMessage), OnClientWakeup: hasEvent(h.OnClientWakeup),
 		OnClientOffline: hasEvent(h.OnClientOffline), OnClientGone: hasEvent(h.OnClientGone),
 		OnSessionExpired: hasEvent(h.OnSessionExpired), OnMessageDrop: hasEvent(h.OnMessageDrop), OnConfigChange: hasEvent(h.OnConfigChange),
-		MsgStoreWrite: h.MessageStore != nil, MsgStoreRead: h.MessageStore != nil,
-		MsgStoreDelete: h.MessageStore != nil, MsgStoreFind: h.MessageStore != nil,
 	} {
 		if has {
 			out = append(out, Name(n))

@@ -100,7 +100,8 @@ type Unsubscribe struct {
 	Properties codec.Properties
 }
 
-// Drop is a message that did not reach a client.
+// Drop is a message that a client will not get. Its Topic is empty for retained
+// messages that were not looked up, as the client's queue was full already.
 type Drop struct {
 	Message
 	Reason string // queue_full, expired, max_packet_size_exceeded

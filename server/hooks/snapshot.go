@@ -18,8 +18,6 @@ type Snapshot struct {
 	OnSessionExpired    *Event[Client]
 	OnMessageDrop       *Event[Drop]
 	OnConfigChange      *Event[ConfigChange]
-
-	stores []MessageStore
 }
 
 // View are the chains that let clients in and allow what they do, as a listener
@@ -132,11 +130,6 @@ func (m *maker) snapshot(views []lists) *Snapshot {
 		return [2]Asked[Message, DeliverModifiers]{h.OnDeliver, h.OnDeliverM5}
 	})
 	m.events(s)
-	for _, e := range m.all {
-		if e.hooks.MessageStore != nil {
-			s.stores = append(s.stores, e.hooks.MessageStore)
-		}
-	}
 	return s
 }
 

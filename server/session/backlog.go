@@ -190,10 +190,13 @@ func (s *Session) take(r Reading, list []store.Queued) {
 		switch old := q.Seq <= b.bound; {
 		case b.surplus > 0 && (!r.Reverse || b.keep <= 0): // counted as dropped already
 			b.surplus--
+			s.loseStored(QueueFull, q)
 		case q.Msg.Expired(now):
 			s.host.Metrics().Inc(metrics.QueueMessageExpired)
+			s.loseStored(Overdue, q)
 		case old && b.keep <= 0:
 			s.drop()
+			s.loseStored(QueueFull, q)
 		default:
 			if old {
 				b.keep--
@@ -233,8 +236,10 @@ func (s *Session) dropFront(list []store.Queued) {
 			continue
 		case b.surplus > 0: // counted as dropped already
 			b.surplus--
+			s.loseStored(QueueFull, q)
 		case q.Msg.Expired(now):
 			s.host.Metrics().Inc(metrics.QueueMessageExpired)
+			s.loseStored(Overdue, q)
 		default:
 			if x := q.Msg.Expires; x != 0 && (b.soonest == 0 || x < b.soonest) {
 				b.soonest = x
@@ -296,6 +301,8 @@ func (s *Session) park() {
 			s.shelf().leave(e.Ref.Seq, e.Msg.Expires)
 			e.Msg.Release()
 			continue
+		default:
+			s.loseQueued(QueueFull, &e)
 		}
 		s.discardEntry(&e)
 	}

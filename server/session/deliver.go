@@ -45,6 +45,7 @@ func (s *Session) send(p *queue.Publication, e queue.Entry) {
 	}
 	if p.Expires != 0 && s.host.Unix() >= p.Expires {
 		m.Inc(metrics.QueueMessageExpired)
+		s.lose(Overdue, p, &e)
 		s.unwrite(e.Ref)
 		return
 	}
@@ -83,6 +84,7 @@ func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
 	m := s.host.Metrics()
 	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) {
 		m.Inc(metrics.QueueMessageDrop) // counts as delivered [MQTT-3.1.2-25]
+		s.lose(PacketTooLarge, p, &e)
 		s.unwrite(e.Ref)
 		m.Inc(metrics.LimitPacketOut)
 		return
@@ -179,6 +181,7 @@ func (s *Session) wait(p *queue.Publication, e queue.Entry) {
 	if limit := s.limits.MaxOnline; limit >= 0 && s.Queued() >= limit {
 		s.host.Metrics().Inc(metrics.LimitOnline)
 		s.drop()
+		s.lose(QueueFull, p, &e)
 		s.unwrite(e.Ref)
 		return
 	}
@@ -199,6 +202,7 @@ func (s *Session) keep(p *queue.Publication, e queue.Entry) {
 		return
 	}
 	if !s.room() {
+		s.lose(QueueFull, p, &e)
 		s.unwrite(e.Ref)
 		return
 	}
@@ -218,6 +222,7 @@ func (s *Session) saturated() bool {
 func (s *Session) refuse() {
 	s.host.Metrics().Inc(metrics.QueueMessageIn)
 	s.drop()
+	s.host.Lost(s, Loss{Why: QueueFull, Retain: true})
 }
 
 func (s *Session) drop() {
@@ -268,6 +273,7 @@ func (s *Session) pump() {
 		x := e.waiting.Pop()
 		if x.Msg.Expires != 0 && x.Msg.Expired(s.host.Unix()) {
 			s.host.Metrics().Inc(metrics.QueueMessageExpired)
+			s.loseQueued(Overdue, &x)
 			s.unwrite(x.Ref)
 		} else {
 			sc.Out.View(x.Msg)
@@ -305,6 +311,7 @@ func (s *Session) sendAgain() bool {
 			x.Free = true
 		case !s.fits(x):
 			tooLarge = append(tooLarge, x.ID)
+			s.loseQueued(PacketTooLarge, &x.Entry)
 			continue
 		case e.windowFull(s.window):
 			done = false

@@ -29,6 +29,9 @@ type Gate interface {
 	Unsubscribed(s *Session, filters codec.Filters)
 	// Kept tells that a message was stored for the client, which is away.
 	Kept(s *Session, p *queue.Publication, e queue.Entry)
+	// Lost tells of a message that the client will not get. What a full backlog
+	// drops of its oldest (lifo) is told when it is read to be removed.
+	Lost(s *Session, x Loss)
 	// Left tells how it goes on without a connection.
 	Left(s *Session, how Departure)
 }

@@ -20,4 +20,5 @@ func (fakeGate) Delivering(_ *Session, p *queue.Publication, _ queue.Entry) *que
 func (fakeGate) Subscribed(*Session, codec.Filters, []byte, codec.Properties) {}
 func (fakeGate) Unsubscribed(*Session, codec.Filters)                         {}
 func (fakeGate) Kept(*Session, *queue.Publication, queue.Entry)               {}
+func (fakeGate) Lost(*Session, Loss)                                          {}
 func (fakeGate) Left(*Session, Departure)                                     {}

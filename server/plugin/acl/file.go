@@ -30,6 +30,9 @@ func (f *File) Run(ctx context.Context, every time.Duration, report func(error))
 	f.file.Run(ctx, every, report)
 }
 
+// Path is where the file lies.
+func (f *File) Path() string { return f.file.Path() }
+
 // Table is the table in force. A packet with several topics asks one table for
 // all of them.
 func (f *File) Table() *Table { return f.file.Get() }

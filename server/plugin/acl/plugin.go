@@ -22,21 +22,37 @@ type Plugin struct {
 // that cannot be read is logged, and permits nothing.
 func New(env hooks.Env, path string, every time.Duration) *Plugin {
 	p := &Plugin{log: env.Log}
-	p.Configure(path, every)
+	p.file.Store(Open(path))
+	_ = p.Configure(path, every)
 	return p
 }
 
-// Configure takes another file or interval. Any goroutine.
-func (p *Plugin) Configure(path string, every time.Duration) {
-	f := Open(path)
-	if _, err := f.Reload(); err != nil {
+// Configure takes another file or interval, one call at a time. When another
+// file cannot be read, all stays as it is.
+func (p *Plugin) Configure(path string, every time.Duration) error {
+	f := p.file.Load()
+	if path != f.Path() {
+		f = Open(path)
+	}
+	_, err := f.Reload()
+	if err != nil && f != p.file.Load() {
+		return err
+	}
+	if err != nil {
 		p.report(f, err)
 	}
-	if old := p.file.Swap(f); old != nil {
+	if old := p.file.Swap(f); old != f {
 		p.watch.Stop() // it changes its table no more
 		old.Table().epoch.End()
 	}
 	p.watch.Start(func(ctx context.Context) { f.Run(ctx, every, func(err error) { p.report(f, err) }) })
+	return nil
+}
+
+// Vet tells what is wrong with an ACL file.
+func Vet(path string) error {
+	_, err := Open(path).Reload()
+	return err
 }
 
 func (p *Plugin) report(f *File, err error) {

@@ -63,6 +63,9 @@ func (f *File) Run(ctx context.Context, every time.Duration, report func(error))
 	f.file.Run(ctx, every, report)
 }
 
+// Path is where the file lies.
+func (f *File) Path() string { return f.file.Path() }
+
 // Len is the number of users.
 func (f *File) Len() int { return f.file.Get().Len() }
 

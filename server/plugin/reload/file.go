@@ -56,6 +56,9 @@ func New[T any](path string, first *T, parse func(path string, text []byte) (*T,
 	return f
 }
 
+// Path is where the file lies.
+func (f *File[T]) Path() string { return f.path }
+
 // Get returns the value in force. Any goroutine may call it.
 func (f *File[T]) Get() *T { return f.value.Load() }
 

@@ -144,7 +144,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatal("an error with ok")
 		}
 		asked := &hooks.Subscribe{Topics: make([]hooks.Topic, 2)}
-		for n := range hooks.MsgStoreWrite {
+		for n := range hooks.NumNames {
 			e := &endpoint{Endpoint: Endpoint{Hook: n}}
 			if m, err := publishModifiers(r, e, nil); err == nil && m != nil && m.Properties != nil {
 				var p codec.PublishProps

@@ -30,7 +30,7 @@ const defaultTimeout = 5 * time.Second
 // endpoint is a registered Endpoint with what it has done.
 type endpoint struct {
 	Endpoint
-	client  *http.Transport
+	client  *client
 	caches  atomic.Bool // there has been an answer that may be kept
 	figures counters
 }
@@ -99,7 +99,7 @@ func (e *endpoint) exchange(ctx context.Context, body []byte) ([]byte, time.Dura
 		"Content-Type": {"application/json"},
 		"User-Agent":   {"vernemq"},
 	}
-	resp, err := e.client.RoundTrip(req) // no redirects: only status 200 counts
+	resp, err := e.client.Load().RoundTrip(req) // no redirects: only status 200 counts
 	if err != nil {
 		return nil, 0, err
 	}

@@ -70,7 +70,10 @@ func (o *Options) tls() (*tls.Config, error) {
 			return nil, fmt.Errorf("%s has no certificate", o.CAFile)
 		}
 	}
-	if o.CertFile != "" || o.KeyFile != "" {
+	if (o.CertFile == "") != (o.KeyFile == "") {
+		return nil, errors.New("certfile and keyfile go together")
+	}
+	if o.CertFile != "" {
 		cert, err := o.certificate()
 		if err != nil {
 			return nil, err

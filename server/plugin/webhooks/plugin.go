@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vernemq/server/hooks"
@@ -23,17 +24,20 @@ var (
 type Plugin struct {
 	log     *slog.Logger
 	changed func()
-	options Options
-	tls     *tls.Config
 	cache   *hooks.Cache[kept]
 	totals  [hooks.NumNames]counters
 
 	mu         sync.Mutex // guards what follows
+	options    Options
+	tls        *tls.Config
 	registered [hooks.NumNames][]*endpoint
-	clients    map[string]*http.Transport // by URL
-	second     int64                      // in which lines were logged
+	clients    map[string]*client // by URL
+	second     int64              // in which lines were logged
 	lines      int
 }
+
+// client makes the requests to one URL.
+type client struct{ atomic.Pointer[http.Transport] }
 
 // New makes the plugin with the endpoints of the configuration.
 func New(env hooks.Env, o Options, list []Endpoint) (*Plugin, error) {
@@ -42,7 +46,7 @@ func New(env hooks.Env, o Options, list []Endpoint) (*Plugin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up TLS for webhooks: %w", err)
 	}
-	p := &Plugin{log: env.Log, changed: func() {}, options: o, tls: config, clients: map[string]*http.Transport{}, cache: hooks.NewCache[kept](o.CacheSize)}
+	p := &Plugin{log: env.Log, changed: func() {}, options: o, tls: config, clients: map[string]*client{}, cache: hooks.NewCache[kept](o.CacheSize)}
 	for _, e := range list {
 		if err := p.Register(e); err != nil {
 			return nil, fmt.Errorf("can't register endpoint %s of %s due to '%w'", e.URL, e.Hook, err)
@@ -54,13 +58,38 @@ func New(env hooks.Env, o Options, list []Endpoint) (*Plugin, error) {
 	return p, nil
 }
 
+// Configure takes other options, which count for requests from then on. After
+// an error all stays as it is.
+func (p *Plugin) Configure(o Options) error {
+	o = o.withDefaults()
+	config, err := o.tls()
+	if err != nil {
+		return fmt.Errorf("cannot set up TLS for webhooks: %w", err)
+	}
+	p.mu.Lock()
+	p.options, p.tls = o, config
+	for _, c := range p.clients {
+		c.Swap(o.transport(config)).CloseIdleConnections()
+	}
+	p.mu.Unlock()
+	p.changed()
+	return nil
+}
+
+// Vet tells what is wrong with options.
+func Vet(o Options) error {
+	o = o.withDefaults()
+	_, err := o.tls()
+	return err
+}
+
 // Accepts tells whether endpoints may be registered for a hook.
 func Accepts(n hooks.Name) bool {
 	switch n {
 	case hooks.OnTopicUnsubscribed, hooks.OnMessageDrop, hooks.OnConfigChange:
 		return false
 	}
-	return n < hooks.MsgStoreWrite
+	return true
 }
 
 // Register adds an endpoint behind those that its hook has.
@@ -87,12 +116,13 @@ func (p *Plugin) register(e Endpoint) error {
 	if p.find(e.Hook, e.URL) >= 0 {
 		return ErrAlreadyRegistered
 	}
-	client := p.clients[e.URL]
-	if client == nil {
-		client = p.options.transport(p.tls)
-		p.clients[e.URL] = client
+	c := p.clients[e.URL]
+	if c == nil {
+		c = &client{}
+		c.Store(p.options.transport(p.tls))
+		p.clients[e.URL] = c
 	}
-	p.registered[e.Hook] = append(slices.Clip(p.registered[e.Hook]), &endpoint{Endpoint: e, client: client})
+	p.registered[e.Hook] = append(slices.Clip(p.registered[e.Hook]), &endpoint{Endpoint: e, client: c})
 	return nil
 }
 
@@ -119,7 +149,7 @@ func (p *Plugin) deregister(hook hooks.Name, url string) error {
 			return nil
 		}
 	}
-	p.clients[url].CloseIdleConnections()
+	p.clients[url].Load().CloseIdleConnections()
 	delete(p.clients, url)
 	return nil
 }
@@ -163,7 +193,7 @@ func (c *counters) figures(hook hooks.Name, url string) Figures {
 
 // Totals gives the counters of each hook.
 func (p *Plugin) Totals() (out []Figures) {
-	for n := range hooks.MsgStoreWrite {
+	for n := range hooks.NumNames {
 		out = append(out, p.totals[n].figures(n, ""))
 	}
 	return out
@@ -207,6 +237,8 @@ func (p *Plugin) ClearCache() {
 // for its turn, for as long as a busy or hanging endpoint needs for those
 // before.
 func (p *Plugin) Bounds() hooks.Bounds {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return hooks.Bounds{Workers: 4 * p.options.MaxConnections, Timeout: 2 * time.Minute}
 }
 
@@ -215,7 +247,7 @@ func (p *Plugin) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.clients {
-		c.CloseIdleConnections()
+		c.Load().CloseIdleConnections()
 	}
 	return nil
 }

@@ -408,7 +408,7 @@ func TestRegister(t *testing.T) {
 			t.Errorf("%s was taken", url)
 		}
 	}
-	for _, n := range []hooks.Name{hooks.OnTopicUnsubscribed, hooks.OnMessageDrop, hooks.OnConfigChange, hooks.MsgStoreWrite} {
+	for _, n := range []hooks.Name{hooks.OnTopicUnsubscribed, hooks.OnMessageDrop, hooks.OnConfigChange} {
 		if err := p.Register(Endpoint{Hook: n, URL: e.URL}); err == nil {
 			t.Errorf("%s was taken", n)
 		}
@@ -469,6 +469,13 @@ func TestMaxAge(t *testing.T) {
 	}
 }
 
+func writeFile(t testing.TB, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestTLS asks a service with a certificate.
 func TestTLS(t *testing.T) {
 	t.Parallel()
@@ -486,9 +493,7 @@ func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, b []byte) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeFile(t, path, b)
 		return path
 	}
 	key, err := x509.MarshalPKCS8PrivateKey(s.TLS.Certificates[0].PrivateKey)
