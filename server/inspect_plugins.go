@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"vernemq/server/admin"
@@ -14,12 +15,17 @@ import (
 // plugins are the plugins to an operator.
 type plugins struct{ *Broker }
 
-// arities are those of VerneMQ's functions, which `plugin show` tells.
-var arities = map[string]int{
-	"auth_on_register": 5, "auth_on_register_m5": 6, "auth_on_publish": 6, "auth_on_publish_m5": 7, "auth_on_subscribe": 3, "auth_on_subscribe_m5": 4,
-	"on_register": 3, "on_register_m5": 4, "on_publish": 6, "on_publish_m5": 7, "on_subscribe": 3, "on_subscribe_m5": 4,
-	"on_unsubscribe": 3, "on_unsubscribe_m5": 4, "on_topic_unsubscribed": 2, "on_deliver": 7, "on_deliver_m5": 7, "on_auth_m5": 3,
-	"on_offline_message": 5, "on_client_wakeup": 1, "on_client_offline": 1, "on_client_gone": 1, "on_session_expired": 1, "on_message_drop": 3,
+// functions are VerneMQ's functions with their arities, in the order in which
+// `plugin show` tells them.
+var functions = []struct {
+	name  string
+	arity int
+}{
+	{"auth_on_register", 5}, {"auth_on_publish", 6}, {"auth_on_subscribe", 3}, {"on_register", 3}, {"on_publish", 6}, {"on_subscribe", 3},
+	{"on_unsubscribe", 3}, {"on_topic_unsubscribed", 2}, {"on_deliver", 7},
+	{"auth_on_register_m5", 6}, {"auth_on_publish_m5", 7}, {"auth_on_subscribe_m5", 4}, {"on_register_m5", 4}, {"on_publish_m5", 7}, {"on_subscribe_m5", 4},
+	{"on_unsubscribe_m5", 4}, {"on_deliver_m5", 7}, {"on_auth_m5", 3},
+	{"on_offline_message", 5}, {"on_client_wakeup", 1}, {"on_client_offline", 1}, {"on_session_expired", 1}, {"on_client_gone", 1}, {"on_message_drop", 3},
 }
 
 // modules are the Erlang modules that serve the hooks of VerneMQ's plugins.
@@ -33,9 +39,14 @@ func (b plugins) List() (out []admin.Plugin) {
 		if m := modules[p.Name]; m != "" {
 			module = m
 		}
-		for _, h := range p.Hooks {
-			name := h.String()
-			x.Hooks = append(x.Hooks, admin.Hook{Name: name, Function: fmt.Sprintf("%s:%s/%d", module, name, arities[name])})
+		serves := func(name string) bool { return slices.ContainsFunc(p.Hooks, func(h hooks.Name) bool { return h.String() == name }) }
+		if p.Name == "vmq_webhooks" { // an endpoint may be registered for any
+			serves = func(name string) bool { return slices.Contains(webhookEndpoints{}.Hooks(), name) }
+		}
+		for _, f := range functions {
+			if serves(f.name) {
+				x.Hooks = append(x.Hooks, admin.Hook{Name: f.name, Function: fmt.Sprintf("%s:%s/%d", module, f.name, f.arity)})
+			}
 		}
 		out = append(out, x)
 	}
@@ -99,16 +110,19 @@ func (w webhookEndpoints) Deregister(_ context.Context, hook, endpoint string) e
 	return w.plugin.Deregister(n, endpoint)
 }
 
-// Cache gives the figures of the cache.
+// Cache gives the figures of the cache that are not 0.
 func (w webhookEndpoints) Cache() (out []admin.CacheStat) {
 	for _, f := range w.plugin.Figures() {
 		hook := f.Hook.String()
 		if !strings.HasPrefix(hook, "auth_on_") {
 			continue
 		}
-		out = append(out, admin.CacheStat{Stat: "hits", Endpoint: f.Endpoint, Hook: hook, Value: int64(f.Hits)},
-			admin.CacheStat{Stat: "misses", Endpoint: f.Endpoint, Hook: hook, Value: int64(f.Misses)},
-			admin.CacheStat{Stat: "entries", Endpoint: f.Endpoint, Hook: hook, Value: int64(f.Entries)})
+		for _, s := range []admin.CacheStat{{Stat: "hits", Value: int64(f.Hits)}, {Stat: "misses", Value: int64(f.Misses)}, {Stat: "entries", Value: int64(f.Entries)}} {
+			if s.Value > 0 {
+				s.Endpoint, s.Hook = f.Endpoint, hook
+				out = append(out, s)
+			}
+		}
 	}
 	return out
 }
