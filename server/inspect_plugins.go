@@ -39,7 +39,9 @@ func (b plugins) List() (out []admin.Plugin) {
 		if m := modules[p.Name]; m != "" {
 			module = m
 		}
-		serves := func(name string) bool { return slices.ContainsFunc(p.Hooks, func(h hooks.Name) bool { return h.String() == name }) }
+		serves := func(name string) bool {
+			return slices.ContainsFunc(p.Hooks, func(h hooks.Name) bool { return h.String() == name })
+		}
 		if p.Name == "vmq_webhooks" { // an endpoint may be registered for any
 			serves = func(name string) bool { return slices.Contains(webhookEndpoints{}.Hooks(), name) }
 		}

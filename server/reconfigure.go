@@ -45,7 +45,7 @@ func (b *Broker) Reconfigure(ctx context.Context, c *config.Config) error {
 		for _, a := range c.others() {
 			a.session.Adopt(r.of(&a.session))
 		}
-	}, func() bool { return true })
+	}, never, always)
 }
 
 // renewal makes the limits that sessions follow after a change. Sessions with
