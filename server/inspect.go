@@ -103,7 +103,7 @@ func (s status) Figures(ctx context.Context) []admin.Figure {
 			return
 		}
 		online += 1 + int64(len(c.others()))
-	}, func() bool { return true })
+	}, never, always)
 	sum := map[string]int64{}
 	for _, m := range s.Metrics().Read() {
 		if m.Type == metrics.CounterType {

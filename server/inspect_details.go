@@ -26,13 +26,10 @@ type copiedSubscription struct {
 }
 
 // copySubscriptions copies those of a client from a place on, up to another one.
-func copySubscriptions(c *client, from, to int) (out []copiedSubscription) {
-	place := 0
-	for x := range c.subs.all {
-		if place >= from && place < to {
-			out = append(out, copiedSubscription{x.node, x.group, x.options, c.session.Version() == codec.V5})
-		}
-		place++
+func copySubscriptions(c *client, from, to int) []copiedSubscription {
+	out := make([]copiedSubscription, 0, to-from)
+	for _, x := range c.subs.between(from, to) {
+		out = append(out, copiedSubscription{x.node, x.group, x.options, c.session.Version() == codec.V5})
 	}
 	return out
 }

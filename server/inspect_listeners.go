@@ -2,8 +2,7 @@ package server
 
 import (
 	"context"
-	"fmt"
-	"strconv"
+	"errors"
 	"strings"
 
 	"vernemq/server/admin"
@@ -35,28 +34,17 @@ var transports = map[string]string{"mqtt": "tcp", "mqtts": "ssl", "mqttws": "ws"
 
 // Start opens a listener, until the process ends or it is stopped.
 func (b listeners) Start(_ context.Context, o *admin.ListenerOptions) error {
-	options := map[string]string{"mountpoint": o.Mountpoint, "max_connections": "infinity"}
-	if o.MaxConnections > 0 {
-		options["max_connections"] = strconv.Itoa(o.MaxConnections)
-	}
-	var versions []string
-	for _, v := range o.Versions {
-		versions = append(versions, strconv.Itoa(int(v)))
-	}
-	options["allowed_protocol_versions"] = strings.Join(versions, ",")
-	for k, v := range o.Options {
-		if options[k] = v; v == "true" || v == "false" {
-			options[k] = map[string]string{"true": "on", "false": "off"}[v]
-		}
-	}
-	place := fmt.Sprintf("%s:%d", o.Address, o.Port)
-	name := strings.NewReplacer(".", "_", ":", "_", "/", "_").Replace(place)
+	name, place, options := o.Settings()
 	c, err := b.Config().NewListener(transports[o.Transport], name, place, options)
 	if err != nil {
 		return err
 	}
-	if err := b.StartListener(&c); err != nil {
-		return fmt.Errorf("%s", Reason(err))
+	err = b.StartListener(&c)
+	if errors.Is(err, ErrListenerExists) {
+		return admin.AlreadyStarted(o.Port)
+	}
+	if err != nil {
+		return errors.New(Reason(err))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"vernemq/server/admin"
@@ -13,6 +14,16 @@ import (
 
 // plugins are the plugins to an operator.
 type plugins struct{ *Broker }
+
+// shown is the order in which `plugin show` tells the hooks, which is VerneMQ's.
+var shown = [hooks.NumNames]hooks.Name{
+	hooks.AuthOnRegister, hooks.AuthOnPublish, hooks.AuthOnSubscribe, hooks.OnRegister, hooks.OnPublish, hooks.OnSubscribe,
+	hooks.OnUnsubscribe, hooks.OnTopicUnsubscribed, hooks.OnDeliver,
+	hooks.AuthOnRegisterM5, hooks.AuthOnPublishM5, hooks.AuthOnSubscribeM5, hooks.OnRegisterM5, hooks.OnPublishM5, hooks.OnSubscribeM5,
+	hooks.OnUnsubscribeM5, hooks.OnDeliverM5, hooks.OnAuthM5,
+	hooks.OnOfflineMessage, hooks.OnClientWakeup, hooks.OnClientOffline, hooks.OnSessionExpired, hooks.OnClientGone, hooks.OnMessageDrop,
+	hooks.OnConfigChange,
+}
 
 // modules are the Erlang modules that serve the hooks of VerneMQ's plugins.
 var modules = map[string]string{"vmq_webhooks": "vmq_webhooks_plugin"}
@@ -25,9 +36,11 @@ func (b plugins) List() (out []admin.Plugin) {
 		if m := modules[p.Name]; m != "" {
 			module = m
 		}
-		for _, h := range p.Hooks {
-			name := h.String()
-			x.Hooks = append(x.Hooks, admin.Hook{Name: name, Function: fmt.Sprintf("%s:%s/%d", module, name, h.Arity())})
+		for _, h := range shown {
+			// An endpoint of vmq_webhooks may be registered for any that it accepts.
+			if slices.Contains(p.Hooks, h) || p.Name == "vmq_webhooks" && webhooks.Accepts(h) {
+				x.Hooks = append(x.Hooks, admin.Hook{Name: h.String(), Function: fmt.Sprintf("%s:%s/%d", module, h, h.Arity())})
+			}
 		}
 		out = append(out, x)
 	}
@@ -91,16 +104,19 @@ func (w webhookEndpoints) Deregister(_ context.Context, hook, endpoint string) e
 	return w.plugin.Deregister(n, endpoint)
 }
 
-// Cache gives the figures of the cache.
+// Cache gives the figures of the cache that are not 0.
 func (w webhookEndpoints) Cache() (out []admin.CacheStat) {
 	for _, f := range w.plugin.Figures() {
 		hook := f.Hook.String()
 		if !strings.HasPrefix(hook, "auth_on_") {
 			continue
 		}
-		out = append(out, admin.CacheStat{Stat: "hits", Endpoint: f.Endpoint, Hook: hook, Value: int64(f.Hits)},
-			admin.CacheStat{Stat: "misses", Endpoint: f.Endpoint, Hook: hook, Value: int64(f.Misses)},
-			admin.CacheStat{Stat: "entries", Endpoint: f.Endpoint, Hook: hook, Value: int64(f.Entries)})
+		for _, s := range []admin.CacheStat{{Stat: "hits", Value: int64(f.Hits)}, {Stat: "misses", Value: int64(f.Misses)}, {Stat: "entries", Value: int64(f.Entries)}} {
+			if s.Value > 0 {
+				s.Endpoint, s.Hook = f.Endpoint, hook
+				out = append(out, s)
+			}
+		}
 	}
 	return out
 }

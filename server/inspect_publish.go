@@ -44,39 +44,54 @@ func (p publisher) Publish(ctx context.Context, m *httpapi.Publication) error {
 // authorize asks auth_on_register and auth_on_publish about a message, which
 // they may change.
 func (p publisher) authorize(ctx context.Context, m *httpapi.Publication, x *queue.Publication, mountpoint *string) error {
-	anonymous := p.config.Load().AllowAnonymous
-	chains := p.hooks.Snapshot().View(0)
-	who := hooks.Client{Mountpoint: m.Mountpoint, ID: m.ClientID, Username: m.User, HasUsername: m.User != ""}
-	if !anonymous {
-		r := &hooks.Register{Client: who, Password: []byte(m.Password), HasPassword: m.Password != "", CleanStart: true}
-		a := answerOf(ctx, chains.AuthOnRegister(false), r)
-		if a.Result != hooks.OK {
-			return httpapi.ErrAuthentication
-		}
-		if c := a.Modifiers; c != nil {
-			if c.ClientID != nil {
-				who.ID, who.Mountpoint = *c.ClientID, *c.Mountpoint
-			}
-			if c.Username != nil {
-				who.Username, who.HasUsername = *c.Username, true
-			}
-		}
-	}
-	*mountpoint = who.Mountpoint
-	ch := chains.AuthOnPublish(false)
-	if ch == nil && anonymous {
+	if p.config.Load().AllowAnonymous {
 		return nil
 	}
-	a := answerOf(ctx, ch, &hooks.Message{Client: who, Topic: x.Topic, Payload: x.Payload, QoS: x.QoS, Retain: x.Retain})
+	chains := p.hooks.Snapshot().View(0)
+	who := hooks.Client{Mountpoint: m.Mountpoint, ID: m.ClientID, Username: m.User, HasUsername: m.User != ""}
+	if err := authenticate(ctx, chains, &who, m); err != nil {
+		return err
+	}
+	*mountpoint = who.Mountpoint
+	a := answerOf(ctx, chains.AuthOnPublish(false), &hooks.Message{Client: who, Topic: x.Topic, Payload: x.Payload, QoS: x.QoS, Retain: x.Retain})
 	if a.Result != hooks.OK {
 		return httpapi.ErrAuthorization
 	}
 	if c := a.Modifiers; c != nil {
+		if c.Payload != nil { // what was published is what the requester has said
+			return httpapi.ErrAuthorization
+		}
 		set(&x.Topic, c.Topic)
-		set(&x.Payload, c.Payload)
 		set(&x.QoS, c.QoS)
 		set(&x.Retain, c.Retain)
 		set(mountpoint, c.Mountpoint)
+	}
+	return nil
+}
+
+// authenticate asks auth_on_register whether a request may come in a client's
+// name. The client may be put elsewhere, but stays the same.
+func authenticate(ctx context.Context, chains *hooks.View, who *hooks.Client, m *httpapi.Publication) error {
+	r := &hooks.Register{Client: *who, Password: []byte(m.Password), HasPassword: m.Password != "", CleanStart: true}
+	a := answerOf(ctx, chains.AuthOnRegister(false), r)
+	if a.Result != hooks.OK {
+		return httpapi.ErrAuthentication
+	}
+	c := a.Modifiers
+	if c == nil {
+		return nil
+	}
+	if c.ClientID != nil {
+		if *c.ClientID != who.ID {
+			return httpapi.ErrAuthentication
+		}
+		who.Mountpoint = *c.Mountpoint
+	}
+	if c.Username != nil {
+		who.Username, who.HasUsername = *c.Username, true
+	}
+	if n := c.MaxMessageSize; n != nil && *n > 1 && len(m.Payload) > int(*n) { // 1 is no limit, as ever here
+		return httpapi.ErrTooLarge
 	}
 	return nil
 }

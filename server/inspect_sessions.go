@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"math"
 	"net/netip"
 
 	"vernemq/queue/store/disk"
@@ -10,9 +11,8 @@ import (
 	"vernemq/server/session"
 )
 
-// scanDetails is how many subscriptions are copied in one turn of
-// a loop, beside the clients of a block.
-const scanDetails = 4096
+// scanDetails is the most subscriptions that are copied in one turn of a loop.
+const scanDetails = 1024
 
 // scan copies sessions on their loops and yields them on the goroutine of who
 // asks, while the loops go on.
@@ -40,7 +40,7 @@ func (s sessions) Each(ctx context.Context, q *admin.Scan, yield func(*admin.Ses
 		return err
 	}
 	var failed error
-	err := s.walk(ctx, x.visit, func() bool {
+	err := s.walk(ctx, x.visit, x.full, func() bool {
 		more := x.yield(yield)
 		for _, name := range x.large {
 			if more {
@@ -70,19 +70,30 @@ func (x *scan) visit(l *loop, c *client) {
 		x.large = append(x.large, admin.Client{Mountpoint: c.session.Mountpoint, ID: c.session.ID})
 		return
 	}
-	x.copy(l, c, 0)
+	x.copy(l, c, 0, n)
 }
 
-// large yields a client of a name, some of its subscriptions in each turn.
-// Those that come or go meanwhile may be missed.
+// full tells that a turn had better end before another block.
+func (x *scan) full() bool { return x.details >= scanDetails/2 || len(x.large) > 0 }
+
+// large yields a client of a name, some of its subscriptions in each turn, the
+// last ones first: when one ends meanwhile, the last takes its place, so that
+// none that stays is missed.
 func (s sessions) large(ctx context.Context, x *scan, name admin.Client, yield func(*admin.Session) bool) (more bool, err error) {
 	l := s.homeOf(name.Mountpoint, name.ID)
-	for from, left := 0, true; left; from += scanDetails {
+	for to := math.MaxInt; to > 0; {
 		err := s.onLoop(ctx, l, func() {
-			left = false
-			if c := l.find(name.Mountpoint, name.ID); c != nil {
-				x.copy(l, c, from)
-				left = x.Details&admin.Subscriptions != 0 && c.subs.len() > from+scanDetails
+			c := l.find(name.Mountpoint, name.ID)
+			if c == nil {
+				to = 0
+				return
+			}
+			to = min(to, c.subs.len())
+			from := max(to-scanDetails, 0)
+			x.copy(l, c, from, to)
+			to = from
+			if x.Details&admin.Subscriptions == 0 {
+				to = 0
 			}
 		})
 		if err != nil {
@@ -95,12 +106,12 @@ func (s sessions) large(ctx context.Context, x *scan, name admin.Client, yield f
 	return true, nil
 }
 
-// copy copies a client, of its subscriptions those from a place in the list.
-// On its loop.
-func (x *scan) copy(l *loop, c *client, from int) {
+// copy copies a client, of its subscriptions those from a place in the list to
+// another one. On its loop.
+func (x *scan) copy(l *loop, c *client, from, to int) {
 	r := row{Session: l.inspect(c)}
-	if x.Details&admin.Subscriptions != 0 && from < c.subs.len() {
-		r.subs = copySubscriptions(c, from, from+scanDetails)
+	if x.Details&admin.Subscriptions != 0 {
+		r.subs = copySubscriptions(c, from, to)
 		x.details += len(r.subs)
 	}
 	r.messages = x.Details&(admin.References|admin.Messages) != 0 && !r.Online

@@ -38,10 +38,11 @@ type ListenerInfo struct {
 	Total     uint64 // connections so far
 }
 
+// listenerTypes are VerneMQ's words for transports.
+var listenerTypes = map[string]string{"tcp": "mqtt", "ssl": "mqtts", "ws": "mqttws", "wss": "mqttwss"}
+
 // Type is the kind of a listener in VerneMQ's words.
-func (i *ListenerInfo) Type() string {
-	return map[string]string{"tcp": "mqtt", "ssl": "mqtts", "ws": "mqttws", "wss": "mqttwss"}[i.Config.Transport]
-}
+func (i *ListenerInfo) Type() string { return listenerTypes[i.Config.Transport] }
 
 // Listen opens the listeners of the configuration. If one cannot be opened,
 // none stays open.

@@ -96,17 +96,17 @@ func (b *Broker) inboxBytes() (n uint64) {
 
 func (b *Broker) emitListeners(emit metrics.Emit) {
 	mqtt, ws := uint64(0), uint64(0)
-	for _, s := range b.ListenerStates() {
-		labels := []metrics.Label{{Key: "listener", Value: s.Name}, {Key: "type", Value: s.Type}}
+	for _, s := range b.ShowListeners() {
+		labels := []metrics.Label{{Key: "listener", Value: s.Config.Name}, {Key: "type", Value: s.Type()}}
 		emit("listener_connections", uint64(s.Active), labels...)
-		emit("listener_max_connections", uint64(s.MaxConnections), labels...)
+		emit("listener_max_connections", uint64(max(s.Config.MaxConnections, 0)), labels...)
 		emit("listener_accepted", s.Total, labels...)
-		up := uint64(0)
-		if s.Status == Running {
-			up = 1
+		up := uint64(1)
+		if s.Suspended {
+			up = 0
 		}
 		emit("listener_up", up, labels...)
-		if s.Type == "mqttws" || s.Type == "mqttwss" {
+		if s.Config.WebSocket != nil {
 			ws += uint64(s.Active)
 		} else {
 			mqtt += uint64(s.Active)

@@ -33,10 +33,20 @@ func (b *Broker) factory(name string) hooks.Factory {
 		}
 	case "vmq_webhooks":
 		return func(env hooks.Env) (hooks.Plugin, error) { return newWebhooks(env, b.config.Load()) }
+	case "vmq_http_pub":
+		return func(hooks.Env) (hooks.Plugin, error) { return httpPublishing{}, nil }
 	}
 	f, _ := hooks.Provided(name)
 	return f
 }
+
+// httpPublishing is the plugin vmq_http_pub. It has no hooks: as long as it is
+// enabled, messages may be published over HTTP.
+type httpPublishing struct{}
+
+func (httpPublishing) Hooks() hooks.Hooks   { return hooks.Hooks{} }
+func (httpPublishing) Bounds() hooks.Bounds { return hooks.Bounds{} }
+func (httpPublishing) Close() error         { return nil }
 
 func webhookOptions(s config.WebhookSettings) webhooks.Options {
 	o := webhooks.Options{MaxConnections: s.MaxConnections, IdleTimeout: s.IdleTimeout, CAFile: s.CAFile, CertFile: s.CertFile,

@@ -47,7 +47,7 @@ func (b *Broker) Reconfigure(ctx context.Context, c *config.Config) error {
 		for _, a := range c.others() {
 			a.session.Adopt(r.of(&a.session))
 		}
-	}, func() bool { return true })
+	}, never, always)
 	if err != nil {
 		err = fmt.Errorf("not all clients follow the new settings yet: %w", err)
 	}

@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"math/bits"
+	"time"
 )
 
-// scanBlock is the number of places of a client table that one turn of a loop
-// looks at.
-const scanBlock = 1024
+// scanBlock is the number of places of a client table that a turn of a loop looks
+// at without looking at the clock.
+const scanBlock = 64
+
+// scanTime is how long a turn of a loop looks at clients; the block that it has
+// begun comes on top. Then it is the turn of messages.
+const scanTime = 100 * time.Microsecond
 
 // block yields the clients whose place by hash lies in one block of the table
 // and gives the cursor of the next block, 0 after the last one. A walk begins
@@ -42,15 +47,16 @@ func (t *clientTable) block(cursor uint64, yield func(*client)) (next uint64) {
 	return bits.Reverse64(bits.Reverse64(cursor) + 1)
 }
 
-// walk yields all clients of the broker to f, on their loops, some in each turn.
-// between runs on the caller's goroutine after each block, while the loops go
-// on; it returns false to end the walk.
-func (b *Broker) walk(ctx context.Context, f func(*loop, *client), between func() bool) error {
+// walk yields all clients of the broker to f, on their loops, some in each turn:
+// until scanTime is over or full tells that it is enough. between runs on the
+// caller's goroutine after each turn, while the loops go on; it returns false to
+// end the walk.
+func (b *Broker) walk(ctx context.Context, f func(*loop, *client), full, between func() bool) error {
 	done := make(chan struct{}, 1)
 	for _, l := range b.loops {
 		for cursor, more := uint64(0), true; more; {
 			l.reactor.Post(func() {
-				cursor = l.clients.block(cursor, func(c *client) { f(l, c) })
+				cursor = l.look(cursor, f, full)
 				done <- struct{}{}
 			})
 			if err := b.await(ctx, done); err != nil {
@@ -63,6 +69,22 @@ func (b *Broker) walk(ctx context.Context, f func(*loop, *client), between func(
 	}
 	return nil
 }
+
+// look yields the clients of a turn, from a cursor on, and gives the next one, 0
+// at the end.
+func (l *loop) look(cursor uint64, f func(*loop, *client), full func() bool) (next uint64) {
+	end := time.Now().Add(scanTime)
+	for {
+		cursor = l.clients.block(cursor, func(c *client) { f(l, c) })
+		if cursor == 0 || full() || !time.Now().Before(end) {
+			return cursor
+		}
+	}
+}
+
+// never and always are answers to walk.
+func never() bool  { return false }
+func always() bool { return true }
 
 // onLoop runs f on a loop and waits for it.
 func (b *Broker) onLoop(ctx context.Context, l *loop, f func()) error {

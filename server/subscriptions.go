@@ -46,6 +46,17 @@ func (s *subscriptions) all(yield func(*subscription) bool) {
 	}
 }
 
+// between gives those from a place on up to another one, until the next change.
+func (s *subscriptions) between(from, to int) []*subscription {
+	switch {
+	case from >= to:
+		return nil
+	case s.more == nil:
+		return []*subscription{s.one}
+	}
+	return s.more.list[from:to]
+}
+
 func (s *subscriptions) add(x *subscription) {
 	if s.len() == 0 {
 		s.one = x

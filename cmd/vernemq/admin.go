@@ -61,7 +61,11 @@ type adminLog struct {
 
 func (a adminLog) Loggers() (out []admin.Logger) {
 	for _, p := range a.logs.Places() {
-		out = append(out, admin.Logger{Name: p.Logger, Level: p.Level, Type: p.Type, File: p.File})
+		file := p.File
+		if whole, err := filepath.Abs(file); err == nil && file != "" {
+			file = whole
+		}
+		out = append(out, admin.Logger{Name: p.Logger, Level: p.Level, Type: p.Type, File: file})
 	}
 	return out
 }

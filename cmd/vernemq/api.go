@@ -3,11 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"vernemq/server"
 	"vernemq/server/admin"
@@ -24,19 +20,27 @@ func (n *life) modules(b *server.Broker) []web.Module {
 		{Name: "vmq_http_v2_api", Scope: "api2", Paths: []string{"/api/v2/"}, OwnAuth: true,
 			Handler: guarded(func(k httpapi.Keys) http.Handler { return httpapi.Clients(n.node, k) })},
 		{Name: "vmq_http_pub", Scope: "httppub", Paths: []string{"/restmqtt/api/v1/publish"}, OwnAuth: true, MaxBody: 256 << 20,
-			Handler: counted(b, guarded(func(k httpapi.Keys) http.Handler { return httpapi.Publish(b.Publisher(), k, n.publishOptions()) }))},
+			Handler: whileEnabled(b, "vmq_http_pub", counted(b, guarded(func(k httpapi.Keys) http.Handler { return httpapi.Publish(b.Publisher(), k, publishOptions) })))},
 	}
 }
 
-// publishOptions are the settings about publishing over HTTP.
-func (n *life) publishOptions() httpapi.PublishOptions {
-	l := n.live.Current()
-	text := func(key string) string {
-		s, _ := l.Value(key).(string)
-		return s
+// publishOptions are those of the listener that a request came by.
+func publishOptions(r *http.Request) httpapi.PublishOptions {
+	if li := web.ListenerOf(r); li != nil {
+		return httpapi.PublishOptions(li.Publish)
 	}
-	return httpapi.PublishOptions{Mountpoint: text("vmq_http_pub.mountpoint"), Predefined: text("vmq_http_pub.mqtt_auth.mode") == "predefined", ClientID: text("vmq_http_pub.mqtt_auth.client_id"),
-		User: text("vmq_http_pub.mqtt_auth.user"), Password: text("vmq_http_pub.mqtt_auth.password")}
+	return httpapi.PublishOptions{}
+}
+
+// whileEnabled serves as long as a plugin is enabled.
+func whileEnabled(b *server.Broker, plugin string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if b.Plugin(plugin) == nil {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // counted counts what becomes of messages that are published over HTTP.
@@ -125,15 +129,11 @@ func (d doors) Start(ctx context.Context, o *admin.ListenerOptions) error {
 		return d.Listeners.Start(ctx, o)
 	}
 	if d.at(o.Address, o.Port) != nil {
-		return server.ErrListenerExists
+		return admin.AlreadyStarted(o.Port)
 	}
-	options := maps.Clone(o.Options)
-	options["max_connections"] = "infinity"
-	if o.MaxConnections > 0 {
-		options["max_connections"] = strconv.Itoa(o.MaxConnections)
-	}
-	cfg, place := d.config(), fmt.Sprintf("%s:%d", o.Address, o.Port)
-	li, err := cfg.NewHTTPListener(o.Transport, strings.NewReplacer(".", "_", ":", "_").Replace(place), place, options)
+	cfg := d.config()
+	name, place, options := o.Settings()
+	li, err := cfg.NewHTTPListener(o.Transport, name, place, options)
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,7 @@ func app() *cli.App {
 				return nil
 			}},
 			{Name: "chkconfig", Usage: "check the configuration", Flags: nodeFlags, Action: chkconfig},
+			{Name: "help", Usage: "list the commands", Action: func(c *cli.Context) error { return cli.ShowAppHelp(c) }},
 			{Name: "config", Usage: "show the configuration", Action: noConfigCommand, Subcommands: []*cli.Command{
 				{Name: "effective", Usage: "print every setting in force", Flags: nodeFlags, Action: effective},
 				{Name: "describe", Usage: "explain a `KEY`", ArgsUsage: "KEY", Flags: nodeFlags, Action: describe},
@@ -74,8 +75,20 @@ func app() *cli.App {
 	}
 }
 
+// elsewhere are commands of VerneMQ that this one has no use for.
+var elsewhere = map[string]string{
+	"attach":        "a node has no shell: vmq-admin talks to it",
+	"attach-direct": "a node has no shell: vmq-admin talks to it",
+	"ertspath":      "there is no Erlang runtime",
+	"escript":       "there is no Erlang runtime",
+	"generate":      "nothing is generated: the node reads vernemq.conf; vernemq chkconfig checks it",
+}
+
 // noCommand is what a line without a known command comes to.
 func noCommand(c *cli.Context) error {
+	if why, ok := elsewhere[c.Args().First()]; ok {
+		return fmt.Errorf("no command %q: %s", c.Args().First(), why)
+	}
 	if c.NArg() > 0 {
 		return fmt.Errorf("unknown command %q: try vernemq --help", c.Args().First())
 	}
@@ -106,15 +119,23 @@ func quiet(commands []*cli.Command) {
 
 // load reads the configuration that the flags name.
 func load(c *cli.Context) (*config.Loaded, error) {
+	file, dirs, err := files(c)
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(file, c.StringSlice("set"), dirs)
+}
+
+// files are the configuration and the directories that the flags name.
+func files(c *cli.Context) (file string, dirs config.Dirs, err error) {
 	if c.NArg() > 0 && c.Command.Name != "describe" {
-		return nil, fmt.Errorf("unexpected argument %q: try vernemq %s --help", c.Args().First(), c.Command.Name)
+		return "", dirs, fmt.Errorf("unexpected argument %q: try vernemq %s --help", c.Args().First(), c.Command.Name)
 	}
-	d := config.DirsOf(c.String("base"))
-	file := c.String("config")
-	if file == "" {
-		file = d.Etc + "/vernemq.conf"
+	dirs = config.DirsOf(c.String("base"))
+	if file = c.String("config"); file == "" {
+		file = dirs.Etc + "/vernemq.conf"
 	}
-	return config.Load(file, c.StringSlice("set"), d)
+	return file, dirs, nil
 }
 
 func chkconfig(c *cli.Context) error {

@@ -118,18 +118,18 @@ func (m *monitor) emit(emit metrics.Emit) {
 
 // down gives the types of the MQTT listeners that do not accept.
 func down(b *server.Broker) (types []string) {
-	for _, s := range b.ListenerStates() {
-		if s.Status != server.Running {
-			types = append(types, s.Type)
+	for _, s := range b.ShowListeners() {
+		if s.Suspended {
+			types = append(types, s.Type())
 		}
 	}
 	return types
 }
 
 func mqttListeners(b *server.Broker) (out []status.Listener) {
-	for _, s := range b.ListenerStates() {
-		out = append(out, status.Listener{Type: s.Type, Name: s.Name, Status: s.Status, IP: s.Host, Port: s.Port, Mountpoint: s.Mountpoint,
-			MaxConns: status.MaxConns(s.MaxConnections), Active: s.Active})
+	for _, s := range b.ShowListeners() {
+		out = append(out, status.Listener{Type: s.Type(), Name: s.Config.Name, Status: statusOf(s.Suspended), IP: s.Address, Port: s.Port, Mountpoint: s.Config.Mountpoint,
+			MaxConns: status.MaxConns(s.Config.MaxConnections), Active: s.Active})
 	}
 	return out
 }
@@ -137,12 +137,16 @@ func mqttListeners(b *server.Broker) (out []status.Listener) {
 func httpListeners(h *web.Server) (out []status.Listener) {
 	for _, li := range h.Listeners() {
 		ip, port := web.HostPort(li.Addr)
-		s := status.Listener{Type: li.Config.Transport, Name: li.Config.Name, Status: server.Running, IP: ip, Port: port,
-			MaxConns: status.MaxConns(li.Config.MaxConnections), Active: li.Active()}
-		if li.Suspended() {
-			s.Status = server.Suspended
-		}
-		out = append(out, s)
+		out = append(out, status.Listener{Type: li.Config.Transport, Name: li.Config.Name, Status: statusOf(li.Suspended()), IP: ip, Port: port,
+			MaxConns: status.MaxConns(li.Config.MaxConnections), Active: li.Active()})
 	}
 	return out
+}
+
+// statusOf is VerneMQ's word for what a listener does.
+func statusOf(suspended bool) string {
+	if suspended {
+		return "suspended"
+	}
+	return "running"
 }

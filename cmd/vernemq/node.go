@@ -267,8 +267,12 @@ func start(c *cli.Context) error {
 	return nil
 }
 
-// restart stops the node and starts it again. It fails when there is none.
+// restart stops the node and starts it again. It fails when there is none, and
+// stops nothing that it could not start again.
 func restart(c *cli.Context) error {
+	if _, err := load(c); err != nil {
+		return err
+	}
 	if err := stop(c); err != nil {
 		return err
 	}
@@ -276,16 +280,25 @@ func restart(c *cli.Context) error {
 }
 
 // ask asks the node something. Without a node the error says so in VerneMQ's
-// words.
-func ask(c *cli.Context, request string) (l *config.Loaded, answer string, err error) {
-	if l, err = load(c); err != nil {
-		return nil, "", err
+// words. The node answers even when it could not start with its configuration
+// any more.
+func ask(c *cli.Context, request string) (dataDir, answer string, err error) {
+	file, dirs, err := files(c)
+	if err != nil {
+		return "", "", err
 	}
-	answer, err = daemon.Ask(l.Config.DataDir, request)
-	if errors.Is(err, daemon.ErrNotRunning) {
-		err = notResponding(l.Config.NodeName)
+	node, wrong := config.Locate(file, c.StringSlice("set"), dirs)
+	if node.DataDir == "" {
+		return "", "", wrong
 	}
-	return l, answer, err
+	answer, err = daemon.Ask(node.DataDir, request)
+	switch {
+	case errors.Is(err, daemon.ErrNotRunning) && wrong != nil:
+		err = wrong
+	case errors.Is(err, daemon.ErrNotRunning):
+		err = notResponding(node.NodeName)
+	}
+	return node.DataDir, answer, err
 }
 
 // alreadyRunning is the error when there is a node already, in VerneMQ's words.
@@ -317,7 +330,7 @@ func printAnswer(c *cli.Context, request string) error {
 
 // stop asks the node to stop and waits until its data directory is free.
 func stop(c *cli.Context) error {
-	l, _, err := ask(c, "stop")
+	dataDir, _, err := ask(c, "stop")
 	if err != nil {
 		var none notResponding
 		if errors.As(err, &none) {
@@ -326,7 +339,7 @@ func stop(c *cli.Context) error {
 		return err
 	}
 	for end := time.Now().Add(2 * stopTimeout); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if daemon.Free(l.Config.DataDir) {
+		if daemon.Free(dataDir) {
 			fmt.Fprintln(c.App.Writer, "ok")
 			return nil
 		}

@@ -83,12 +83,14 @@ func (t *tool) run(c *cli.Context) error {
 	if len(args) > 0 && args[0] == "completion" {
 		return t.completion(args[1:])
 	}
-	socket, name, unread := socketOf(c)
+	socket, name, wrong := socketOf(c)
+	if socket == "" {
+		return cannotFind(wrong)
+	}
 	code, err := t.ask(socket, args, timeout)
 	switch {
-	case errors.Is(err, daemon.ErrNotRunning) && unread != nil:
-		first, _, _ := strings.Cut(unread.Error(), "\n")
-		return fmt.Errorf("cannot find the node: %s", first)
+	case errors.Is(err, daemon.ErrNotRunning) && wrong != nil:
+		return cannotFind(wrong)
 	case errors.Is(err, daemon.ErrNotRunning):
 		return notResponding(name)
 	}
@@ -96,6 +98,12 @@ func (t *tool) run(c *cli.Context) error {
 		err = cli.Exit("", code)
 	}
 	return err
+}
+
+// cannotFind is the error when a configuration leads to no node.
+func cannotFind(wrong error) error {
+	first, _, _ := strings.Cut(wrong.Error(), "\n")
+	return fmt.Errorf("cannot find the node: %s", first)
 }
 
 // withoutTimeout takes -rpctimeout out of a line, wherever it stands.
@@ -128,25 +136,28 @@ func withoutTimeout(args []string, value string) (rest []string, timeout time.Du
 	return rest, timeout, nil
 }
 
-// socketOf finds the control socket and the name of the node, as far as the
-// configuration can be read. unread is why not, if somebody named it.
-func socketOf(c *cli.Context) (path, node string, unread error) {
+// socketOf finds the control socket and the name of the node. wrong is what is
+// wrong with the configuration, if somebody named it.
+func socketOf(c *cli.Context) (path, node string, wrong error) {
 	dirs := config.DirsOf(c.String("base"))
 	file := c.String("config")
 	if file == "" {
 		file = dirs.Etc + "/vernemq.conf"
 	}
-	data, node := dirs.Data, "VerneMQ@127.0.0.1"
-	l, err := config.Load(file, nil, dirs)
-	if err == nil {
-		data, node = l.Config.DataDir, l.Config.NodeName
-	} else if c.IsSet("config") {
-		unread = err
+	place, wrong := config.Locate(file, nil, dirs)
+	if !c.IsSet("config") {
+		wrong = nil
+		if place.DataDir == "" {
+			place.DataDir = dirs.Data
+		}
 	}
-	if s := c.String("socket"); s != "" {
-		return s, node, nil
+	switch s := c.String("socket"); {
+	case s != "":
+		return s, place.NodeName, nil
+	case place.DataDir == "":
+		return "", "", wrong
 	}
-	return daemon.SocketPath(data), node, unread
+	return daemon.SocketPath(place.DataDir), place.NodeName, wrong
 }
 
 // notResponding is the error when no broker answers, in the reference's words.

@@ -167,18 +167,6 @@ type TLSListener struct {
 	PSKFile                        string
 }
 
-// ListenerOptions are those of `listener start`. Options has what was given
-// beside the fields, by the name of the flag.
-type ListenerOptions struct {
-	Transport      string // mqtt, mqtts, mqttws, mqttwss, http, https
-	Address        string
-	Port           int
-	Mountpoint     string
-	MaxConnections int // 0 = no limit
-	Versions       []byte
-	Options        map[string]string
-}
-
 // Plugins are the plugins that run. Errors are words of the reference:
 // already_enabled, plugin_not_found.
 type Plugins interface {

@@ -147,7 +147,7 @@ func listenerStart(ctx context.Context, c *Call) error {
 		switch v := f.Value; f.Name {
 		case "websocket", "http", "ssl":
 		case "mountpoint":
-			o.Mountpoint = v
+			o.Mountpoint = &v
 		case "max_connections":
 			o.MaxConnections = atoi(v) // infinity is no number
 		case "allowed_protocol_versions":

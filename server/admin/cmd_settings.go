@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"vernemq/server/admin/output"
 )
 
 var nodeFlags = []Param{
@@ -75,6 +77,7 @@ func set(ctx context.Context, c *Call) error {
 	for _, k := range c.words {
 		lines = append(lines, fmt.Sprintf("%s set to %q", k, c.keys[k]))
 	}
+	lines = append(lines, c.inert()...)
 	said := strings.Join(lines, "\n")
 	if !all {
 		return c.text(said)
@@ -87,6 +90,16 @@ func set(ctx context.Context, c *Call) error {
 		return err
 	}
 	return c.Out.Row(c.Node.Name, false, said)
+}
+
+// inert warns of the settings of the line that have no effect.
+func (c *Call) inert() (lines []string) {
+	for _, k := range c.words {
+		if why := c.Node.Settings.Inert(k); why != "" {
+			lines = append(lines, fmt.Sprintf("warning: %s has no effect: %s", k, why))
+		}
+	}
+	return lines
 }
 
 // checkSettings refuses what cannot be set, before anything is.
@@ -142,10 +155,12 @@ func show(_ context.Context, c *Call) error {
 	for _, k := range c.words {
 		row = append(row, c.shownValue(k))
 	}
-	if err := c.Out.Table(append([]string{"node"}, c.words...)...); err != nil {
+	warnings := c.inert()
+	err := output.AllRows(c.Out, append([]string{"node"}, c.words...), [][]any{row})
+	if err != nil || len(warnings) == 0 || c.Format == output.JSON { // programs want one table
 		return err
 	}
-	return c.Out.Row(row...)
+	return c.alert("%s", strings.Join(warnings, "\n"))
 }
 
 func (c *Call) shownValue(key string) any {
@@ -177,6 +192,9 @@ func describe(_ context.Context, c *Call) error {
 		b.WriteString(k + ":\n")
 		indent(&b, c.Node.Settings.Doc(k), "  ")
 		indent(&b, fmt.Sprintf("Value: %v (%s)", c.shownValue(k), c.Node.Settings.Origin(k)), "  ")
+		if why := c.Node.Settings.Inert(k); why != "" {
+			indent(&b, "It has no effect: "+why+".", "  ")
+		}
 		if err := c.text(b.String()); err != nil {
 			return err
 		}

@@ -32,6 +32,8 @@ type Settings interface {
 	// while the node runs.
 	Known(key string) bool
 	Live(key string) bool
+	// Inert says why a setting has no effect, empty if it has.
+	Inert(key string) string
 	// Check tells what is wrong with a value, empty if nothing.
 	Check(key, value string) string
 	// Set changes settings, all of them or none, until the node ends.

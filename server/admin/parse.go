@@ -212,7 +212,7 @@ func (r *reader) checkFlags() error {
 	case len(r.unknown) == 0:
 		return nil
 	case len(r.call.cmd.Flags) > 0:
-		return unreadable("Invalid key: %s", r.unknown[0])
+		return unreadable("Invalid key: %s", r.unknown[len(r.unknown)-1])
 	}
 	if text, ok := charList(r.unknown); ok {
 		return unreadable("Invalid Flags: %q", text)

@@ -88,6 +88,7 @@ type selection[R any] struct {
 	limit   int
 	count   int
 	err     error
+	line    []any // of a row that is written at once
 
 	key     ql.Column[R] // of an ordered selection
 	after   ql.Value
@@ -100,12 +101,11 @@ type keptRow struct {
 	cells []any
 }
 
-func (s *selection[R]) cells(row R) []any {
-	cells := make([]any, len(s.columns))
-	for i, col := range s.columns {
-		cells[i] = col.Get(row).Cell(output.Undefined)
+func (s *selection[R]) cells(into []any, row R) []any {
+	for _, col := range s.columns {
+		into = append(into, col.Get(row).Cell(output.Undefined))
 	}
-	return cells
+	return into
 }
 
 // take writes a row at once.
@@ -113,7 +113,8 @@ func (s *selection[R]) take(row R) bool {
 	if !s.match(row) {
 		return true
 	}
-	s.err = s.out.Row(s.cells(row)...)
+	s.line = s.cells(s.line[:0], row)
+	s.err = s.out.Row(s.line...)
 	s.count++
 	return s.err == nil && s.count < s.limit
 }
@@ -127,7 +128,7 @@ func (s *selection[R]) collect(row R) bool {
 	if s.bounded && ql.Compare(key, s.after) <= 0 {
 		return true
 	}
-	s.kept = append(s.kept, keptRow{key, s.cells(row)})
+	s.kept = append(s.kept, keptRow{key, s.cells(nil, row)})
 	if len(s.kept) >= 2*s.limit+1000 {
 		s.sort()
 	}

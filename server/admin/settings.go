@@ -20,6 +20,8 @@ func (liveSettings) Check(key, value string) string { return config.Check(key, v
 
 func (liveSettings) Doc(key string) string { return config.Doc(key) }
 
+func (liveSettings) Inert(key string) string { return config.Inert(key) }
+
 func (s liveSettings) Set(_ context.Context, values map[string]string) error {
 	return s.live.Set(values)
 }

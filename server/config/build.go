@@ -74,6 +74,7 @@ func (l *Loaded) build() (errs Errors) {
 	if len(errs) == 0 && len(c.Listeners) == 0 {
 		errs = append(errs, errNoListener)
 	}
+	c.loaded = l
 	l.Config = c
 	return errs
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -127,25 +126,4 @@ func (l *Loaded) transport(li *Listener) (err error) {
 	}
 	li.WebSocket = w
 	return nil
-}
-
-// NewListener makes a listener that is not in the file, for one that is started
-// at run time. options are those of the listener itself; what is not among them
-// has its default, whatever the file says of its transport.
-func (c *Config) NewListener(transport, name, address string, options map[string]string) (Listener, error) {
-	key := "listener." + transport + "." + name
-	l := &Loaded{settings: map[string]Setting{}, dirs: Dirs{Base: c.BaseDir, Etc: c.EtcDir, Data: c.DataDir, Log: c.LogDir}}
-	if !available(transport) || name == "" || strings.Contains(name, ".") || optional[name] {
-		return Listener{}, fmt.Errorf("cannot make %s: there is no such listener", key)
-	}
-	settings := []Setting{{Key: key, Value: address, File: key}}
-	for o, v := range options {
-		settings = append(settings, Setting{Key: key + "." + o, Value: v, File: "option " + o})
-	}
-	if errs := l.take(settings); len(errs) > 0 {
-		return Listener{}, errs
-	}
-	li, err := l.listener(transport, name)
-	li.AllowAnonymous = li.AllowAnonymous || c.AllowAnonymous
-	return li, err
 }

@@ -72,6 +72,8 @@ type Config struct {
 	Graphite            Graphite
 
 	BaseDir, EtcDir, DataDir, LogDir string
+
+	loaded *Loaded // of which it was made, for listeners to come; nil in tests
 }
 
 // Listener is a listener with the options that hold for it.

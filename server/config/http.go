@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -17,6 +16,29 @@ type HTTPListener struct {
 	MaxRequestLine int             // bytes
 	MaxHeaderValue int             // bytes
 	TLS            *TLS            // of https
+	Publish        HTTPPublish
+}
+
+// HTTPPublish is how a listener publishes what comes over HTTP.
+type HTTPPublish struct {
+	Mountpoint string
+	// Predefined tells that all messages come in one name, whatever a request
+	// says.
+	Predefined               bool
+	ClientID, User, Password string
+}
+
+// httpPublish resolves the options of vmq_http_pub: the listener's own, else
+// those of all listeners.
+func (l *Loaded) httpPublish(listener string) HTTPPublish {
+	get := func(option string) string {
+		if s, ok := l.settings[listener+".http_modules.vmq_http_pub."+option]; ok {
+			return s.Value
+		}
+		return l.value("vmq_http_pub." + option)
+	}
+	return HTTPPublish{Mountpoint: get("mountpoint"), Predefined: get("mqtt_auth.mode") == "predefined",
+		ClientID: get("mqtt_auth.client_id"), User: get("mqtt_auth.user"), Password: get("mqtt_auth.password")}
 }
 
 // httpListeners resolves the listeners that serve HTTP. One exists when its
@@ -66,26 +88,9 @@ func (l *Loaded) httpListener(transport, name string) (HTTPListener, error) {
 	}
 	li.MaxRequestLine = number(l.value(key + ".max_request_line_length"))
 	li.MaxHeaderValue = number(l.value(key + ".max_header_value_length"))
+	li.Publish = l.httpPublish(key)
 	if transport == "https" {
 		li.TLS, err = l.tls(transport, name)
 	}
 	return li, err
-}
-
-// NewHTTPListener makes a listener for HTTP from an address and options, as
-// NewListener does for MQTT.
-func (c *Config) NewHTTPListener(transport, name, address string, options map[string]string) (HTTPListener, error) {
-	key := "listener." + transport + "." + name
-	if !servesHTTP(transport) || name == "" || strings.Contains(name, ".") || optional[name] {
-		return HTTPListener{}, fmt.Errorf("cannot make %s: there is no such listener", key)
-	}
-	l := &Loaded{settings: map[string]Setting{}, dirs: Dirs{Base: c.BaseDir, Etc: c.EtcDir, Data: c.DataDir, Log: c.LogDir}}
-	settings := []Setting{{Key: key, Value: address, File: key}}
-	for o, v := range options {
-		settings = append(settings, Setting{Key: key + "." + o, Value: v, File: "option " + o})
-	}
-	if errs := l.take(settings); len(errs) > 0 {
-		return HTTPListener{}, errs
-	}
-	return l.httpListener(transport, name)
 }

@@ -40,16 +40,10 @@ type Loaded struct {
 func Load(path string, overrides []string, dirs Dirs) (*Loaded, error) {
 	p := &parser{}
 	p.file(path)
-	for _, o := range overrides {
-		k, v, ok := strings.Cut(o, "=")
-		if k, v = strings.TrimSpace(k), strings.TrimSpace(v); !ok || k == "" {
-			p.errs = append(p.errs, fmt.Errorf("--set %s: KEY=VALUE was expected", o))
-			continue
-		}
-		p.settings = append(p.settings, Setting{Key: k, Value: v, File: "--set " + k})
-	}
+	settings, errs := overriding(overrides)
+	p.settings, p.errs = append(p.settings, settings...), append(p.errs, errs...)
 	l := &Loaded{settings: map[string]Setting{}, dirs: dirs, file: path, overrides: overrides}
-	errs := slices.Concat(p.errs, l.take(p.settings))
+	errs = slices.Concat(p.errs, l.take(p.settings))
 	if len(errs) == 0 {
 		errs = l.build()
 	}
@@ -58,6 +52,19 @@ func Load(path string, overrides []string, dirs Dirs) (*Loaded, error) {
 	}
 	l.warn()
 	return l, nil
+}
+
+// overriding makes settings of KEY=VALUE.
+func overriding(overrides []string) (settings []Setting, errs Errors) {
+	for _, o := range overrides {
+		k, v, ok := strings.Cut(o, "=")
+		if k, v = strings.TrimSpace(k), strings.TrimSpace(v); !ok || k == "" {
+			errs = append(errs, fmt.Errorf("--set %s: KEY=VALUE was expected", o))
+			continue
+		}
+		settings = append(settings, Setting{Key: k, Value: v, File: "--set " + k})
+	}
+	return settings, errs
 }
 
 // take checks the settings against the schema; the last one of a key counts.

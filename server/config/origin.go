@@ -14,6 +14,14 @@ func MayChange(name string) bool {
 	return k != nil && k.has(live)
 }
 
+// Inert says why a setting has no effect, empty if it has.
+func Inert(name string) string {
+	if k := find(name); k != nil && k.marks&(later|ignored) != 0 {
+		return k.status()
+	}
+	return ""
+}
+
 // LiveKeys are the settings that may change while the node runs.
 func LiveKeys() (names []string) {
 	for i := range schema {

@@ -136,15 +136,17 @@ func httpKeys() []key {
 		{"http_module.vmq_http_mgmt_api.auth.mode", mode, "apikey", 0, "Whether the management API asks for an API key."},
 		{"http_module.vmq_http_v2_api.auth.mode", mode, "apikey", 0, "Whether the second API asks for an API key."},
 		{"http_module.vmq_http_pub.auth.mode", mode, "apikey", 0, "Whether publishing over HTTP asks for an API key."},
-		{"min_apikey_length", integer, "0", later, "Shortest API key."},
-		{"max_apikey_expiry_days", integer, none, later, "Longest life of an API key, in days."},
+		{"min_apikey_length", integer, "0", 0, "Shortest API key."},
+		{"max_apikey_expiry_days", integer, none, 0, "Longest life of an API key, in days."},
 	}
 	for _, t := range []string{"http", "https"} {
 		keys = append(keys,
 			key{"listener." + t + ".$name.http_module.$module.auth.mode", mode, none, 0, "Whether a module asks for an API key on this listener."},
-			key{"listener." + t + ".$name.http_modules.vmq_http_pub.mountpoint", stringType, none, later, "Mountpoint of messages published on this listener."})
-		for _, o := range []string{"mode", "auth_plugin", "user", "password", "client_id"} {
-			keys = append(keys, key{"listener." + t + ".$name.http_modules.vmq_http_pub.mqtt_auth." + o, stringType, none, later, "As vmq_http_pub.mqtt_auth." + o + ", for this listener."})
+			key{"listener." + t + ".$name.http_modules.vmq_http_pub.mountpoint", stringType, none, 0, "Mountpoint of messages published on this listener."},
+			key{"listener." + t + ".$name.http_modules.vmq_http_pub.mqtt_auth.mode", enum("on-behalf-of", "predefined"), none, 0, "As vmq_http_pub.mqtt_auth.mode, for this listener."},
+			key{"listener." + t + ".$name.http_modules.vmq_http_pub.mqtt_auth.auth_plugin", stringType, none, ignored, "Unused by VerneMQ itself."})
+		for _, o := range []string{"user", "password", "client_id"} {
+			keys = append(keys, key{"listener." + t + ".$name.http_modules.vmq_http_pub.mqtt_auth." + o, stringType, none, 0, "As vmq_http_pub.mqtt_auth." + o + ", for this listener."})
 		}
 	}
 	return keys

@@ -92,10 +92,39 @@ func TestNewListener(t *testing.T) {
 		options                  map[string]string
 	}{
 		{"tcp", "x", "nowhere", nil}, {"chat", "x", "127.0.0.1:1", nil}, {"tcp", "", "127.0.0.1:1", nil}, {"tcp", "a.b", "127.0.0.1:1", nil},
-		{"tcp", "x", "127.0.0.1:1", map[string]string{"allowed_protocol_versions": "9"}}, {"tcp", "x", "127.0.0.1:1", map[string]string{"certfile": "x"}},
+		{"tcp", "x", "127.0.0.1:1", map[string]string{"allowed_protocol_versions": "9"}},
 	} {
 		if li, err := c.NewListener(x.transport, x.name, x.address, x.options); err == nil {
 			t.Errorf("%+v: %+v", x, li)
 		}
+	}
+}
+
+// TestNewListenerInherits has what is not given from the listener's transport,
+// and from all listeners.
+func TestNewListenerInherits(t *testing.T) {
+	l, err := loadText(t, "listener.tcp.default = 127.0.0.1:1883\nlistener.tcp.default.mountpoint = own\nlistener.mountpoint = all\nlistener.ssl.certfile = /c.pem\n"+
+		"listener.ssl.keyfile = k.pem\nlistener.ssl.mountpoint = tls\nlistener.max_connection_lifetime = 60\nlistener.tcp.proxy_protocol = on\n"+
+		"listener.tcp.max_connection_lifetime = 30\nlistener.tcp.x.max_connection_lifetime = 7\nlistener.tcp.x = 127.0.0.1:1884\nallow_anonymous = on\n"+
+		"vmq_http_pub.mqtt_auth.mode = predefined\nvmq_http_pub.mqtt_auth.password = secret\nlistener.http.a.http_modules.vmq_http_pub.mqtt_auth.password = own\n"+
+		"listener.http.a = 127.0.0.1:8888\nlistener.http.a.http_modules.vmq_http_pub.mountpoint = mp\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := l.Config
+	tcp, err := c.NewListener("tcp", "x", "127.0.0.1:1885", map[string]string{"certfile": "of no use here"})
+	if err != nil || tcp.Mountpoint != "all" || !tcp.Proxy || tcp.MaxConnectionLifetime != 30*time.Second || !tcp.AllowAnonymous || tcp.Address != "127.0.0.1:1885" {
+		t.Errorf("%+v, %v", tcp, err)
+	}
+	ssl, err := c.NewListener("ssl", "y", "[::1]:0", map[string]string{"mountpoint": "given", "keyfile": "/k2"})
+	if err != nil || ssl.Mountpoint != "given" || ssl.TLS.CertFile != "/c.pem" || ssl.TLS.KeyFile != "/k2" || ssl.MaxConnectionLifetime != time.Minute {
+		t.Errorf("%+v, %v", ssl, err)
+	}
+	web, err := c.NewHTTPListener("http", "b", "127.0.0.1:0", nil)
+	if want := (HTTPPublish{Predefined: true, Password: "secret"}); err != nil || web.Publish != want {
+		t.Errorf("%+v, %v", web, err)
+	}
+	if want := (HTTPPublish{Predefined: true, Password: "own", Mountpoint: "mp"}); c.HTTPListeners[0].Publish != want {
+		t.Errorf("%+v", c.HTTPListeners[0].Publish)
 	}
 }

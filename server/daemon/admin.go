@@ -1,12 +1,9 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -30,13 +27,8 @@ func DialAdmin(path string, request []byte) (*net.UnixConn, error) {
 		defer done()
 		conn, err = net.DialTimeout("unix", short, controlTimeout)
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
-		return nil, ErrNotRunning
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("cannot reach the node: %w: only the broker's user and root may", fs.ErrPermission)
-	case err != nil:
-		return nil, fmt.Errorf("cannot reach the node: %w", err)
+	if err != nil {
+		return nil, unreachable(err)
 	}
 	_ = conn.SetWriteDeadline(time.Now().Add(controlTimeout))
 	if _, err := conn.Write(append([]byte(adminWord), request...)); err != nil {

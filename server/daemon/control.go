@@ -118,15 +118,12 @@ func (c *Control) Close() {
 func Ask(dataDir, request string) (string, error) {
 	short, done, err := shortPath(dataDir)
 	if err != nil {
-		return "", ErrNotRunning
+		return "", unreachable(err)
 	}
 	defer done()
 	conn, err := net.DialTimeout("unix", short, controlTimeout)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return "", ErrNotRunning
-	}
 	if err != nil {
-		return "", fmt.Errorf("cannot reach the node: %w", err)
+		return "", unreachable(err)
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(controlTimeout))
@@ -138,6 +135,17 @@ func Ask(dataDir, request string) (string, error) {
 		return "", fmt.Errorf("cannot read the node's answer: %w", err)
 	}
 	return strings.TrimSpace(answer), nil
+}
+
+// unreachable is the error when the control socket cannot be opened.
+func unreachable(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
+		return ErrNotRunning
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("cannot reach the node: %w: only the broker's user and root may", fs.ErrPermission)
+	}
+	return fmt.Errorf("cannot reach the node: %w", err)
 }
 
 // shortPath gives the control socket's path through an open descriptor of its

@@ -194,7 +194,7 @@ func TestLogReopen(t *testing.T) {
 // TestLifecycle restarts a node and asks for its process.
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
-	_, flags := node(t, "nodename = n@127.0.0.1")
+	b, flags := node(t, "nodename = n@127.0.0.1", "platform_data_dir = ./elsewhere")
 	for _, command := range []string{"getpid", "restart", "stop", "ping"} {
 		if r := vernemq(t, with(command, flags)...); r.code != 1 || r.err != "Node 'n@127.0.0.1' not responding to pings.\n" {
 			t.Errorf("%s: %v", command, r)
@@ -204,6 +204,7 @@ func TestLifecycle(t *testing.T) {
 		t.Fatal(r)
 	}
 	first := vernemq(t, with("getpid", flags)...).out
+	stillThere(t, b, flags)
 	if r := vernemq(t, with("restart", flags)...); r.code != 0 || r.out != "ok\n" {
 		t.Error(r)
 	}
@@ -215,6 +216,34 @@ func TestLifecycle(t *testing.T) {
 	}
 	if r := vernemq(t, "config"); r.code != 1 || !strings.HasPrefix(r.out, "Valid commands for vernemq config are:\n") {
 		t.Error(r)
+	}
+}
+
+// stillThere spoils the configuration of a node and mends it again: meanwhile
+// the node answers, and a restart stops nothing that could not start again.
+func stillThere(t *testing.T, b *broker, flags []string) {
+	t.Helper()
+	file := flags[1]
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(good, "max_inflight_messages = many\nnonsense\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	line := bytes.Count(good, []byte("\n")) + 1
+	if r := vernemq(t, with("restart", flags)...); r.code != 1 || r.out != "" || !namesPlace(r.err, file, line) || !namesPlace(r.err, file, line+1) {
+		t.Errorf("restart with a bad file: %v", r)
+	}
+	if r := vernemq(t, with("ping", flags)...); r.code != 0 || r.out != "pong\n" {
+		t.Errorf("ping with a bad file: %v", r)
+	}
+	if r := vernemq(t, with("ping", flags, "now")...); r.code != 1 || !strings.Contains(r.err, `unexpected argument "now"`) {
+		t.Errorf("ping with a word too many: %v", r)
+	}
+	b.done(t, "cluster show")
+	if err := os.WriteFile(file, good, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -109,6 +109,9 @@ func TestUnknownCommand(t *testing.T) {
 		"unknown command \"bogus\"": {"bogus"},
 		"unknown command \"x\"":     {"config", "x"},
 		"not defined: -bogus":       {"console", "--bogus"},
+		"has no shell":              {"attach"},
+		"no Erlang runtime":         {"ertspath"},
+		"nothing is generated":      {"config", "generate", "-l", "debug"},
 	} {
 		if r := vernemq(t, args...); r.code != 1 || !strings.Contains(r.err, want) || r.out != "" {
 			t.Errorf("%v: %v", args, r)

@@ -166,8 +166,17 @@ func (s *Server) handler(cfg *config.HTTPListener) http.Handler {
 			w.WriteHeader(code)
 			return
 		}
-		mux.ServeHTTP(w, r)
+		mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), listenerKey{}, cfg)))
 	})
+}
+
+type listenerKey struct{}
+
+// ListenerOf gives the listener that a request came by, nil if it did not come
+// by a Server.
+func ListenerOf(r *http.Request) *config.HTTPListener {
+	li, _ := r.Context().Value(listenerKey{}).(*config.HTTPListener)
+	return li
 }
 
 // oversized gives the status of a request whose line or one of whose headers is

@@ -39,7 +39,11 @@ func (l *Listeners) Start(_ context.Context, o *admin.ListenerOptions) error {
 	if l.at(o.Address, o.Port) >= 0 {
 		return errors.New("{already_started,<0.432.0>}")
 	}
-	l.list = append(l.list, admin.Listener{Type: o.Transport, Address: o.Address, Port: o.Port, Mountpoint: o.Mountpoint, MaxConnections: o.MaxConnections,
+	mountpoint := ""
+	if o.Mountpoint != nil {
+		mountpoint = *o.Mountpoint
+	}
+	l.list = append(l.list, admin.Listener{Type: o.Transport, Address: o.Address, Port: o.Port, Mountpoint: mountpoint, MaxConnections: o.MaxConnections,
 		MQTT: &admin.MQTTListener{Versions: o.Versions, Anonymous: o.Options["allow_anonymous_override"] == "true"}})
 	return nil
 }

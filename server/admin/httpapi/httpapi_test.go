@@ -29,7 +29,7 @@ func serve(t testing.TB) (*admintest.Node, *httptest.Server) {
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", Management(&n.Node, n.Keys))
 	mux.Handle("/api/v2/", Clients(&n.Node, n.Keys))
-	mux.Handle("/restmqtt/api/v1/publish", Publish(&publisher{}, n.Keys, PublishOptions{}))
+	mux.Handle("/restmqtt/api/v1/publish", Publish(&publisher{}, n.Keys, always(PublishOptions{})))
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return n, s

@@ -56,12 +56,13 @@ type PublishOptions struct {
 type publish struct {
 	to      Publisher
 	guard   Guard
-	options PublishOptions
+	options func(*http.Request) PublishOptions
 }
 
-// Publish serves /restmqtt/api/v1/publish.
-func Publish(to Publisher, keys Keys, o PublishOptions) http.Handler {
-	return &publish{to, Guard{keys, "httppub"}, o}
+// Publish serves /restmqtt/api/v1/publish. options gives those of the listener
+// that a request came by.
+func Publish(to Publisher, keys Keys, options func(*http.Request) PublishOptions) http.Handler {
+	return &publish{to, Guard{keys, "httppub"}, options}
 }
 
 // mostPayload bounds a body where nobody says so, in bytes: the largest packet
@@ -111,8 +112,9 @@ func (h *publish) publish(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	p.Mountpoint = h.options.Mountpoint
-	if o := &h.options; o.Predefined {
+	o := h.options(r)
+	p.Mountpoint = o.Mountpoint
+	if o.Predefined {
 		p.ClientID, p.User, p.Password = o.ClientID, o.User, o.Password
 	}
 	switch err := h.to.Publish(r.Context(), p); {

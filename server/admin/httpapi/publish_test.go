@@ -64,7 +64,7 @@ func TestPublish(t *testing.T) {
 		{"large", `-H '` + json + `' -d '` + strings.Repeat("x", 2000) + `' /`, `413 Payload too large.`},
 	} {
 		p := &publisher{max: 1000}
-		s := httptest.NewServer(Publish(p, nil, PublishOptions{Mountpoint: "mp"}))
+		s := httptest.NewServer(Publish(p, nil, always(PublishOptions{Mountpoint: "mp"})))
 		lines := strings.Split(strings.TrimSpace(request(t, s, c.line)), "\n")
 		s.Close()
 		got := lines[0]
@@ -85,7 +85,7 @@ func TestPublish(t *testing.T) {
 
 func TestPredefined(t *testing.T) {
 	p := &publisher{max: 1} // no limit
-	s := httptest.NewServer(Publish(p, nil, PublishOptions{Predefined: true, User: "u", Password: "p", ClientID: "c"}))
+	s := httptest.NewServer(Publish(p, nil, always(PublishOptions{Predefined: true, User: "u", Password: "p", ClientID: "c"})))
 	defer s.Close()
 	got := request(t, s, `-H 'Content-Type: application/json' -d '{"topic":"a","user":"nobody"}' /`)
 	if !strings.HasPrefix(got, "200") || p.last.User != "u" || p.last.ClientID != "c" {
@@ -102,10 +102,15 @@ func FuzzPublish(f *testing.F) {
 		r.Header.Set("Content-Type", kind)
 		p := &publisher{}
 		w := httptest.NewRecorder()
-		Publish(p, nil, PublishOptions{}).ServeHTTP(w, r)
+		Publish(p, nil, always(PublishOptions{})).ServeHTTP(w, r)
 		if p.last != nil && (p.last.Topic == "" || strings.ContainsAny(p.last.Topic, "#+") || p.last.QoS > 2) {
 			t.Errorf("%+v", p.last)
 		}
 		_, _ = json.Marshal(p.last)
 	})
+}
+
+// always are the options of every listener.
+func always(o PublishOptions) func(*http.Request) PublishOptions {
+	return func(*http.Request) PublishOptions { return o }
 }

@@ -115,7 +115,7 @@ func withoutAliases(words []string) []string {
 func run(w http.ResponseWriter, r *http.Request, c *admin.Call) {
 	out := &answer{w: w, status: http.StatusOK}
 	f := output.NewJSON(out)
-	c.Out = f
+	c.Out, c.Format = f, output.JSON
 	err := c.Run(r.Context())
 	if err == nil {
 		err = f.Close()

@@ -17,7 +17,7 @@ type Output interface {
 	// Table begins a table, whose rows follow.
 	Table(columns ...string) error
 	// Row gives a cell for each column: a string, an integer, a bool, nil for a
-	// field that the row does not have, or Undefined.
+	// field that the row does not have, or Undefined. The slice is not kept.
 	Row(cells ...any) error
 	// Several tells that more than one element comes. It is called before the
 	// first one.
