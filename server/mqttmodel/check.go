@@ -85,8 +85,10 @@ func (m *Model) take(s *session, p *codec.Publish) (expected, bool) {
 			continue
 		}
 		s.pending = slices.Delete(s.pending, i, i+1)
-		before := slices.DeleteFunc(slices.Clone(s.pending[:i]), e.sameOrder) // lost
-		s.pending = append(before, s.pending[i:]...)
+		if m.onlyWay(s, e) { // else it may have been another copy, and those before this one are still to come
+			before := slices.DeleteFunc(slices.Clone(s.pending[:i]), e.sameOrder) // lost
+			s.pending = append(before, s.pending[i:]...)
+		}
 		return e, true
 	}
 	if e, ok := m.place(s, p, map[*share]bool{}); ok {
@@ -99,6 +101,15 @@ func (m *Model) take(s *session, p *codec.Publish) (expected, bool) {
 		m.fail("%s: %q overtakes %q", s.name, p.Payload, s.pending[early].payload)
 	}
 	return expected{}, false
+}
+
+// onlyWay tells that a session expects no other copy of the message.
+func (m *Model) onlyWay(s *session, e expected) bool {
+	return !slices.ContainsFunc(s.pending, func(o expected) bool { return o.payload == e.payload }) &&
+		!slices.ContainsFunc(m.shares, func(x *share) bool {
+			_, holds := x.holders[s]
+			return holds && x.msg.payload == e.payload
+		})
 }
 
 func (e *expected) is(p *codec.Publish, s *session) bool {
