@@ -39,6 +39,7 @@ type command struct {
 	Group     group    `json:"group,omitempty"`
 	Start     int64    `json:"start,omitempty"` // nanoseconds since 1970
 	End       int64    `json:"end,omitempty"`
+	From      int64    `json:"from,omitempty"` // the warm-up ends
 	Rate      float64  `json:"rate,omitempty"`
 	Each      uint32   `json:"each,omitempty"`
 	Clean     bool     `json:"clean,omitempty"`

@@ -59,12 +59,15 @@ func passwordOf(c *cli.Context) (string, error) {
 		return c.String("password"), nil
 	}
 	if c.IsSet("password") {
-		return "", errors.New("--password and --password-file: only one of them")
+		return "", errors.New("--password (or VMQ_BENCH_PASSWORD) and --password-file: only one of them")
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("cannot read the password: %w", err)
+		return "", fmt.Errorf("cannot read the file of --password-file: %w", err)
 	}
 	line, _, _ := strings.Cut(string(b), "\n")
-	return strings.TrimSuffix(line, "\r"), nil
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return "", fmt.Errorf("cannot use --password-file %s: its first line is empty", file)
+	}
+	return line, nil
 }
