@@ -17,7 +17,7 @@ type pacer struct {
 	clear  bool // empty retained messages
 	start  int64
 	end    int64
-	from   int64   // messages that were due before are not measured
+	from   int64   // messages that were due before are not measured; none between phases
 	period float64 // between messages over all publishers; 0: closed loop
 	each   uint32  // messages of a publisher at most; 0: no limit
 	turn   int     // the publisher whose turn it is

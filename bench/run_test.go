@@ -57,7 +57,7 @@ func TestOpenLoop(t *testing.T) {
 		}
 		to.conn.Write(p)
 	}
-	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) { l.Warm, l.Duration, l.QoS, l.Inflight = 0, 500*time.Millisecond, 1, 1 })
+	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) { l.Warm, l.Duration, l.Rate, l.QoS, l.Inflight = 0, 500*time.Millisecond, 400, 1, 1 })
 	run := Execute(t.Context(), l, Options{})
 	m := run.Flow
 	if len(run.Failures) > 0 || m == nil {
