@@ -108,6 +108,7 @@ func (p *pool) obey(c *command) (reply, error) {
 	case c.Plan == nil || c.Plan.Of < 1 || c.Plan.Share < 0 || c.Plan.Share >= c.Plan.Of:
 		return reply{}, errBadPlan
 	default:
+		c.Plan.Password = c.Plan.Secret
 		if c.Plan.TLS != nil && c.Plan.PEM != nil {
 			c.Plan.TLS.pem = *c.Plan.PEM
 		}

@@ -71,9 +71,9 @@ func (l *Load) checkFlags() error {
 	case l.Kind == Secured && l.TLS == nil:
 		return fmt.Errorf("the tls case needs --tls")
 	case l.Wrong < 0 || l.Wrong > l.Clients || l.Wrong > 0 && l.Password == "":
-		return fmt.Errorf("%d clients with a wrong password: 0 to the clients (%d), with a --password", l.Wrong, l.Clients)
+		return fmt.Errorf("--wrong %d: 0 to the clients (%d), with a --password", l.Wrong, l.Clients)
 	case l.Password != "" && l.Username == "" && l.Level == 4:
-		return fmt.Errorf("MQTT 3.1.1 has no password without a user name")
+		return fmt.Errorf("--password without --username: MQTT 3.1.1 has no password without a user name")
 	}
 	return nil
 }

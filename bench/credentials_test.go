@@ -53,3 +53,20 @@ func TestAuth(t *testing.T) {
 		}
 	}
 }
+
+// TestAuthAgents: an agent knows the password, of which no report speaks.
+func TestAuthAgents(t *testing.T) {
+	b := &fakeBroker{judge: func(p *codec.Connect) codec.ReasonCode {
+		if string(p.Password) == "secret" {
+			return codec.Success
+		}
+		return codec.NotAuthorized
+	}}
+	l := testLoad(t, "auth", startFake(t, b), func(l *Load) {
+		l.Publishers, l.Subscribers, l.Clients, l.Rate, l.Username, l.Password, l.Wrong = 0, 0, 10, 0, "joe", "secret", 3
+	})
+	run := Execute(t.Context(), l, Options{Agents: []string{startAgent(t), startAgent(t)}})
+	if len(run.Failures) > 0 || run.Connect.Connected != 7 || run.Connect.Turned != 3 {
+		t.Errorf("%v, %+v", run.Failures, run.Connect)
+	}
+}

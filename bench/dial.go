@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -107,11 +108,8 @@ func (w *worker) dialTurn(at int64) {
 // lose closes a connection that failed.
 func (w *worker) lose(c *client, err error) {
 	before := c.state
-	if before == greeting && err == errBrokerClosed {
-		if err = w.refused(c, unanswered); err == nil {
-			return
-		}
-		err = errBrokerClosed
+	if before == greeting && (err == errBrokerClosed || errors.Is(err, unix.ECONNRESET)) && w.refused(c, unanswered) == nil {
+		return
 	}
 	w.close(c)
 	switch {

@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"vernemq/bench/hist"
@@ -39,6 +40,7 @@ type command struct {
 	Group     group    `json:"group,omitempty"`
 	Start     int64    `json:"start,omitempty"` // nanoseconds since 1970
 	End       int64    `json:"end,omitempty"`
+	From      int64    `json:"from,omitempty"` // the warm-up ends
 	Rate      float64  `json:"rate,omitempty"`
 	Each      uint32   `json:"each,omitempty"`
 	Clean     bool     `json:"clean,omitempty"`
@@ -176,6 +178,7 @@ func (w *worker) do(c command, r *reply) error {
 			r.Published[p.number] = p.next
 		}
 	case opSettle:
+		w.pace.from = math.MaxInt64
 		w.settle(c.Published, r)
 	default:
 		return fmt.Errorf("cannot do %q", c.Op)

@@ -74,13 +74,14 @@ func (r *runner) flow(ctx context.Context) error {
 // way. After an error the messages hold what came until then.
 func (r *runner) messages(ctx context.Context, rate float64) (*Messages, error) {
 	r.phase = "warm-up"
+	r.latency.Reset()
 	start := r.startAt()
 	before := r.total
-	c := command{Op: opPublish, Start: start, Rate: rate, End: start + int64(r.load.Warm+r.load.Duration)}
+	c := command{Op: opPublish, Start: start, Rate: rate, From: start + int64(r.load.Warm), End: start + int64(r.load.Warm+r.load.Duration)}
 	if _, err := r.all(c); err != nil {
 		return nil, err
 	}
-	end := time.Unix(0, start).Add(r.load.Warm)
+	end := time.Unix(0, c.From)
 	idle := func() bool { return r.quiet(before) }
 	past := func() bool { return time.Now().After(end) }
 	err := r.until(ctx, "warming up", past, idle)
@@ -154,21 +155,23 @@ func (r *runner) wind(ctx context.Context, m *Messages, before counters) error {
 	missErr := r.settle(m)
 	m.Lost, r.missed = m.Lost-r.missed, m.Lost // of earlier steps
 	t := &r.total
+	m.none = t.Sent == before.Sent
 	m.Duplicates, m.Late, m.Foreign, m.Refused = t.Duplicates-before.Duplicates, t.Late-before.Late, t.Foreign-before.Foreign, t.Refused-before.Refused
 	return errors.Join(err, missErr)
 }
 
-// restTime is how long publishers may go on with what was due before the end.
-// What a moment held up is sent by then; what grows is not.
-const restTime = time.Second
+// restLooks is for how many looks, a second, publishers may go on with what was
+// due before the end. What a moment held up is sent by then; what grows is not.
+// Looks do not pass while the machine holds up the generator itself.
+const restLooks = int(time.Second / lookEvery)
 
 // sendRest lets publishers send what they owe.
 func (r *runner) sendRest(ctx context.Context) error {
 	if r.gone() || ctx.Err() != nil {
 		return nil
 	}
-	end := time.Now().Add(restTime)
-	return r.until(ctx, "sending", func() bool { return r.total.Due <= r.total.Sent || time.Now().After(end) }, always)
+	looks := 0
+	return r.until(ctx, "sending", func() bool { looks++; return r.total.Due <= r.total.Sent || looks > restLooks }, always)
 }
 
 // drain waits until all is there. That something never comes is no error here:
@@ -242,7 +245,7 @@ func (m *Messages) faults(qos byte) (fs []string) {
 	add(m.Refused, "%d messages were refused")
 	add(m.Unacked, "%d messages were not acknowledged")
 	add(m.Unsent, "%d messages were due and could not be sent: the broker took them too slowly")
-	if m.Sent == 0 {
+	if m.none {
 		fs = append(fs, "no message was sent")
 	}
 	return fs

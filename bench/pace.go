@@ -17,6 +17,7 @@ type pacer struct {
 	clear  bool // empty retained messages
 	start  int64
 	end    int64
+	from   int64   // messages that were due before are not measured; none between phases
 	period float64 // between messages over all publishers; 0: closed loop
 	each   uint32  // messages of a publisher at most; 0: no limit
 	turn   int     // the publisher whose turn it is
@@ -30,7 +31,7 @@ const congested = 64 << 10
 
 // publishGroup begins a phase.
 func (w *worker) publishGroup(c command) {
-	w.pace = pacer{on: true, clear: c.Clean, start: c.Start, end: c.End, each: c.Each, topic: w.pace.topic,
+	w.pace = pacer{on: true, clear: c.Clean, start: c.Start, end: c.End, from: c.From, each: c.Each, topic: w.pace.topic,
 		first: codec.PublishFirst(w.plan.QoS, false, w.plan.Kind == Retained)}
 	if c.Rate > 0 {
 		w.pace.period = 1e9 / c.Rate

@@ -146,7 +146,9 @@ func (w *worker) account(c *client, s stamp, at int64) {
 	if w.plan.Kind == Offline || w.plan.Kind == Retained { // the message is old on purpose
 		from = c.due
 	}
-	w.latency.Record(at - from)
+	if s.due >= w.pace.from {
+		w.latency.Record(at - from)
+	}
 }
 
 // acknowledgement follows QoS 1 and 2 on both sides.

@@ -39,7 +39,8 @@ func (r *runner) startDelay() time.Duration {
 
 func (r *runner) startAt() int64 { return now() + int64(r.startDelay()) }
 
-// measure begins to measure: what was counted before does not count.
+// measure begins to measure: what was counted before does not count. Latencies
+// of messages stay: those of a warm-up are not recorded.
 func (r *runner) measure() error {
 	if err := r.look(); err != nil {
 		return err
@@ -48,7 +49,6 @@ func (r *runner) measure() error {
 	own, _ := process(0).cpu() // 0 is this process
 	r.mark = mark{time.Now(), r.total, r.refusals, u, own}
 	r.sampler.max = u.memory
-	r.latency.Reset()
 	r.connect.Reset()
 	r.lag.Reset()
 	r.shakes.Reset()
@@ -62,6 +62,7 @@ func (r *runner) connectAll(ctx context.Context, g group, n int, clean bool) (*C
 	if err := r.measure(); err != nil {
 		return nil, err
 	}
+	r.latency.Reset()
 	was := r.mark.total
 	start := r.startAt()
 	if _, err := r.all(command{Op: opConnect, Group: g, Start: start, Rate: r.load.ConnectRate, Clean: clean}); err != nil {

@@ -83,6 +83,7 @@ type Messages struct {
 	Unsent     int64   `json:"unsent"`         // due, but the broker took them too slowly
 	Slow       int64   `json:"slow_delivered,omitempty"`
 	SlowLost   int64   `json:"slow_lost,omitempty"`
+	none       bool    // nothing was sent, in the warm-up neither
 }
 
 // Step is a load of the step mode and how it went.

@@ -51,13 +51,23 @@ func (w *worker) receive(c *client, into []byte) (int, error) {
 		return 0, nil
 	}
 	w.seal(c) // an answer of TLS goes behind it
-	return s.open(w.raw[:n], into)
+	before := len(c.out)
+	m, err := s.open(w.raw[:n], into)
+	if len(c.out) > before {
+		w.mark(c)
+	}
+	return m, err
 }
+
+var errTooMuch = errors.New("TLS records held more than was read")
 
 // open gives what records hold. into has room for all of it.
 func (s *secure) open(records, into []byte) (n int, err error) {
 	s.feed = records
 	for err == nil {
+		if n == len(into) {
+			return 0, errTooMuch
+		}
 		var k int
 		k, err = s.conn.Read(into[n:])
 		n += k

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -36,10 +37,11 @@ func TestSecureFlows(t *testing.T) {
 		for _, size := range []int{16, 40_000} {
 			for _, rate := range []float64{400, 0} {
 				addr, trust, _ := secureFake(t, &fakeBroker{}, func(c *tls.Config) { c.MaxVersion = version })
-				run := Execute(t.Context(), testLoad(t, "pairs", addr, func(l *Load) {
+				l := testLoad(t, "pairs", addr, func(l *Load) {
 					l.TLS, l.Size, l.Rate, l.QoS, l.Window, l.Batch = trust, size, rate, 1, 20, 4
-				}), Options{})
-				if m := run.Flow; len(run.Failures) > 0 || m == nil || m.Latency.Count == 0 {
+				})
+				run := Execute(t.Context(), l, Options{})
+				if m := run.Flow; len(run.Failures) > 0 || m == nil || !measured(&l, m) {
 					t.Errorf("TLS %s, %d bytes at %v/s: %v", name, size, rate, run.Failures)
 				} else if c := run.Connect; c.TLS.Count != 8 || c.Connack.Count != 8 {
 					t.Errorf("%+v", c)
@@ -54,8 +56,9 @@ func TestSecureCase(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		addr, trust, _ := secureFake(t, &fakeBroker{}, func(c *tls.Config) { c.MaxVersion = version })
 		trust.Resume = true
-		run := Execute(t.Context(), testLoad(t, "tls", addr, func(l *Load) { l.Clients, l.TLS = 20, trust }), Options{})
-		if len(run.Failures) > 0 || run.Connect.Resumed != 0 || run.Again.Resumed != 20 || run.Flow == nil || run.Flow.Latency.Count == 0 {
+		l := testLoad(t, "tls", addr, func(l *Load) { l.Clients, l.TLS = 20, trust })
+		run := Execute(t.Context(), l, Options{})
+		if len(run.Failures) > 0 || run.Connect.Resumed != 0 || run.Again.Resumed != 20 || run.Flow == nil || !measured(&l, run.Flow) {
 			t.Errorf("%v, %+v, %+v", run.Failures, run.Connect, run.Again)
 		}
 	}
@@ -121,7 +124,7 @@ func talker(t *testing.T) string {
 				return
 			}
 			_, _ = c.Write([]byte("220 welcome\r\n"))
-			t.Cleanup(func() { c.Close() })
+			go func() { _, _ = io.Copy(io.Discard, c); c.Close() }() // until the client goes
 		}
 	}()
 	return l.Addr().String()
@@ -166,8 +169,9 @@ func TestSecureChunks(t *testing.T) {
 			go func() { crumble(in, out); in.Close() }()
 		}
 	}()
-	run := Execute(t.Context(), testLoad(t, "pairs", l.Addr().String(), func(l *Load) { l.TLS, l.Rate, l.QoS, l.Size = trust, 200, 1, 300 }), Options{})
-	if len(run.Failures) > 0 || run.Flow.Latency.Count == 0 {
+	load := testLoad(t, "pairs", l.Addr().String(), func(l *Load) { l.TLS, l.Rate, l.QoS, l.Size = trust, 200, 1, 300 })
+	run := Execute(t.Context(), load, Options{})
+	if len(run.Failures) > 0 || run.Flow == nil || !measured(&load, run.Flow) {
 		t.Error(run.Failures)
 	}
 }
@@ -193,13 +197,53 @@ func TestTLSFiles(t *testing.T) {
 	_, other := ca.Issue("b", nil).Files(dir, "b")
 	none := filepath.Join(dir, "none")
 	for want, c := range map[string]TLS{
-		"needs both --cert and --key":                 {CertFile: cert},
-		"open " + none:                                {CAFile: none},
-		"there is no certificate in it":               {CAFile: key},
-		"with the key in " + other + ": tls: private": {CertFile: cert, KeyFile: other},
+		"needs both --cert and --key":               {CertFile: cert},
+		"the file of --cafile: open " + none:        {CAFile: none},
+		"the file of --key: open " + none:           {CertFile: cert, KeyFile: none},
+		"--cafile " + key + ": there is no cert":    {CAFile: key},
+		"--key " + other + ": tls: private key doe": {CertFile: cert, KeyFile: other},
 	} {
 		if err := c.Read(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+}
+
+// TestOneTLSFile: certificate and key may be in one file, which may be the
+// authority's, too.
+func TestOneTLSFile(t *testing.T) {
+	ca, dir := tlstest.New(t, "authority"), t.TempDir()
+	cert, key := ca.Issue("a", nil).Files(dir, "a")
+	var both []byte
+	for _, f := range []string{cert, key} {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		both = append(both, b...)
+	}
+	file := tlstest.Write(t, dir, "both.pem", both)
+	c := TLS{CAFile: file, CertFile: file, KeyFile: file}
+	if err := c.Read(); err != nil || len(c.pem.CA) == 0 || len(c.pem.Cert) == 0 || len(c.pem.Key) == 0 {
+		t.Error(err)
+	}
+}
+
+// TestParameters: what a broker chose is said; one that does not answer costs
+// no more than the context allows.
+func TestParameters(t *testing.T) {
+	addr, trust, _ := secureFake(t, &fakeBroker{}, nil)
+	if s, err := trust.Parameters(t.Context(), addr); err != nil || !strings.HasPrefix(s, "TLS 1.3, TLS_") || !strings.HasSuffix(s, "certificate ECDSA") {
+		t.Error(s, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := trust.Parameters(ctx, l.Addr().String()); err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
+		t.Error(err)
 	}
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"time"
 )
 
 // TLS is how clients secure their connections.
@@ -34,15 +36,18 @@ func (t *TLS) Read() error {
 	if (t.CertFile == "") != (t.KeyFile == "") {
 		return errors.New("a client certificate needs both --cert and --key")
 	}
-	for file, to := range map[string]*[]byte{t.CAFile: &t.pem.CA, t.CertFile: &t.pem.Cert, t.KeyFile: &t.pem.Key} {
-		if file == "" {
+	for _, f := range []struct {
+		option, name string // one file may hold certificate and key
+		to           *[]byte
+	}{{"cafile", t.CAFile, &t.pem.CA}, {"cert", t.CertFile, &t.pem.Cert}, {"key", t.KeyFile, &t.pem.Key}} {
+		if f.name == "" {
 			continue
 		}
-		b, err := os.ReadFile(file)
+		b, err := os.ReadFile(f.name)
 		if err != nil {
-			return fmt.Errorf("cannot read what TLS needs: %w", err)
+			return fmt.Errorf("cannot read the file of --%s: %w", f.option, err)
 		}
-		*to = b
+		*f.to = b
 	}
 	_, err := t.config("")
 	return err
@@ -65,32 +70,36 @@ func (t *TLS) config(addr string) (*tls.Config, error) {
 	if len(t.pem.CA) > 0 {
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM(t.pem.CA) {
-			return nil, fmt.Errorf("cannot use the authorities in %s: there is no certificate in it", t.CAFile)
+			return nil, fmt.Errorf("cannot use --cafile %s: there is no certificate in it", t.CAFile)
 		}
 	}
 	if len(t.pem.Cert) > 0 {
 		pair, err := tls.X509KeyPair(t.pem.Cert, t.pem.Key)
 		if err != nil {
-			return nil, fmt.Errorf("cannot use the certificate in %s with the key in %s: %w", t.CertFile, t.KeyFile, err)
+			return nil, fmt.Errorf("cannot use --cert %s with --key %s: %w", t.CertFile, t.KeyFile, err)
 		}
 		cfg.Certificates = []tls.Certificate{pair}
 	}
 	return cfg, nil
 }
 
+const parametersTime = 10 * time.Second
+
 // Parameters makes one connection and says what the broker chose: version,
 // suite and the kind of its certificate.
-func (t *TLS) Parameters(addr string) (string, error) {
+func (t *TLS) Parameters(ctx context.Context, addr string) (string, error) {
 	cfg, err := t.config(addr)
 	if err != nil {
 		return "", err
 	}
-	conn, err := tls.Dial("tcp", addr, cfg)
+	ctx, cancel := context.WithTimeout(ctx, parametersTime)
+	defer cancel()
+	conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return "", fmt.Errorf("cannot make a TLS connection: %w", err)
+		return "", fmt.Errorf("cannot make a TLS connection to %s: %w", addr, err)
 	}
 	defer conn.Close()
-	s := conn.ConnectionState()
+	s := conn.(*tls.Conn).ConnectionState()
 	return fmt.Sprintf("%s, %s, certificate %v", tls.VersionName(s.Version), tls.CipherSuiteName(s.CipherSuite), s.PeerCertificates[0].PublicKeyAlgorithm), nil
 }
 

@@ -2,8 +2,7 @@ package tuning
 
 import "fmt"
 
-// What the formulas rest on. "measured" is our own measurement: README.md
-// (broker) and the capacity notes behind docs/tuning.md (kernel 6.18, x86-64).
+// What the formulas rest on, beside what was Measured.
 const (
 	// Descriptors besides those of connections and listening sockets: open
 	// tables of a store on disk (1000 is what Pebble opens by default), and
@@ -15,15 +14,11 @@ const (
 	// Clients come back within this many seconds after all have lost the
 	// broker; a loop does not accept for a second at worst.
 	reconnectSeconds = 30
-	acceptPause      = 1    // seconds
-	handshakePackets = 6    // that arrive for a connect: SYN, ACK, CONNECT, ACK, SUBSCRIBE, ACK
-	packetPauses     = 10   // parts of a second in which the kernel empties its packet queue once
-	connectMicros    = 23   // processor time of a connect, measured
-	kernelIdle       = 4200 // bytes of an idle connection in the kernel, measured: 3.8 KB of socket, inode and file, 0.3 KB of epoll
-	// Bytes of an idle connection in the broker: 505 measured, about 500 more
-	// for one subscription and its topic, twice for the garbage collector.
-	brokerIdle = 2048
-	brokerBase = 64 << 20 // bytes of the broker without connections
+	acceptPause      = 1        // seconds
+	handshakePackets = 6        // that arrive for a connect: SYN, ACK, CONNECT, ACK, SUBSCRIBE, ACK
+	securePackets    = 4        // more over TLS: ClientHello, ACK, the client's Finished, ACK
+	packetPauses     = 10       // parts of a second in which the kernel empties its packet queue once
+	brokerBase       = 64 << 20 // bytes of the broker without connections
 
 	// At any moment one connection in 50 has data in the kernel in both
 	// directions, as much as its first buffers hold; one in 1000 does not read,
@@ -60,6 +55,7 @@ var leastBuffers = TCPMemory{1024, 4096, 262144}
 // Plan is what is wanted of a host.
 type Plan struct {
 	Connections int64 // 1 to 100 million
+	Secured     int64 // of these, over TLS
 	Sockets     int64 // listening sockets: one for each listener and loop
 	// Send and Receive are the sizes in bytes that buffer_sizes gives the
 	// sockets; 0 leaves them to the kernel.
@@ -70,6 +66,9 @@ type Plan struct {
 func (p Plan) Check() error {
 	if p.Connections < 1 || p.Connections > MaxConnections {
 		return fmt.Errorf("cannot judge for %d connections: the number must be from 1 to %d", p.Connections, MaxConnections)
+	}
+	if p.Secured < 0 || p.Secured > p.Connections {
+		return fmt.Errorf("cannot judge for %d connections over TLS: the number must be from 0 to all (%d)", p.Secured, p.Connections)
 	}
 	for _, n := range []int64{p.Send, p.Receive} {
 		if n < 0 || n > MaxBuffer {
@@ -107,10 +106,13 @@ func (p Plan) halfOpen(h *Host) int64 {
 	return p.Backlog()
 }
 
-// Packets is the packet queue of one core: connect rate × 6 packets × 0.1 s,
-// within 1000 (the default) and 65536.
+// secureRate is the part of ConnectRate that is over TLS.
+func (p Plan) secureRate() int64 { return part(p.Secured, reconnectSeconds) }
+
+// Packets is the packet queue of one core: connect rate × 6 packets, 10 over
+// TLS, × 0.1 s, within 1000 (the default) and 65536.
 func (p Plan) Packets() int64 {
-	return min(max(p.ConnectRate()*handshakePackets/packetPauses, 1000), 65536)
+	return min(max((p.ConnectRate()*handshakePackets+p.secureRate()*securePackets)/packetPauses, 1000), 65536)
 }
 
 // Closing is the connections that the broker closes at once: a quarter, at
@@ -121,17 +123,22 @@ func (p Plan) Closing() int64 { return max(part(p.Connections, closedPart), 4096
 // that have come back while the old entry still ages, at least 4096.
 func (p Plan) Tracked() int64 { return max(p.Connections+part(p.Connections, 4), 4096) }
 
-// Cores = connect rate × 23 µs × 2: connecting takes half of the time.
+// Cores = connect rate × what a connect takes × 2: connecting takes half of the
+// time.
 func (p Plan) Cores() int64 {
-	return max(1, part(2*p.ConnectRate()*connectMicros, 1_000_000))
+	busy := (p.ConnectRate()-p.secureRate())*plainCost().connect + p.secureRate()*secureCost().connect
+	return max(1, part(2*busy, 1_000_000_000))
 }
 
 // Tasks is the threads of the broker: 256 for system calls that block, and 4
 // for each core.
 func (p Plan) Tasks(h *Host) int64 { return 256 + 4*max(int64(h.Cores), 1) }
 
-// idleMemory = 64 MiB + connections × (2048 B broker + 4200 B kernel).
-func (p Plan) idleMemory() int64 { return brokerBase + p.Connections*(brokerIdle+kernelIdle) }
+// idleMemory = 64 MiB + connections × what one takes in broker and kernel.
+func (p Plan) idleMemory() int64 {
+	plain, secure := plainCost(), secureCost()
+	return brokerBase + (p.Connections-p.Secured)*(plain.broker+plain.kernel) + p.Secured*(secure.broker+secure.kernel)
+}
 
 // bufferBytes is the data in the kernel's TCP buffers:
 // connections ÷ 50 × (first send + first receive buffer)

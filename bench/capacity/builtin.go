@@ -1,17 +1,12 @@
 package capacity
 
-import _ "embed"
+import "vernemq/tuning"
 
-// builtin.json is what vmq-bench calibrate wrote on the machine that it names.
-//
-//go:embed builtin.json
-var builtinFile []byte
-
-// Builtin is the constants that come with the program.
-func Builtin() *Calibration {
-	c, err := parse(builtinFile)
+// Builtin is the constants that come with the program, over TCP or over TLS.
+func Builtin(tls bool) *Calibration {
+	c, err := parse(tuning.Measured(tls))
 	if err != nil {
-		panic("builtin.json: " + err.Error()) // a test reads it
+		panic("what was measured: " + err.Error()) // a test reads it
 	}
 	c.builtin = true
 	return c

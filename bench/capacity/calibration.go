@@ -13,8 +13,19 @@ import (
 	"vernemq/bench"
 )
 
-// DefaultFile is where calibrate writes.
-const DefaultFile = "vmq-bench.calibration.json"
+// Where calibrate writes.
+const (
+	DefaultFile    = "vmq-bench.calibration.json"
+	DefaultTLSFile = "vmq-bench.calibration-tls.json"
+)
+
+// FileOf is where calibrate writes and plan looks.
+func FileOf(tls bool) string {
+	if tls {
+		return DefaultTLSFile
+	}
+	return DefaultFile
+}
 
 const format = 1
 
@@ -57,20 +68,33 @@ type Calibration struct {
 	Host         bench.Host `json:"host"`
 	Processor    string     `json:"processor"`
 	Quick        bool       `json:"quick,omitempty"`
-	Base         Constant   `json:"base"`       // broker without connections, fresh
-	Intercept    Constant   `json:"intercept"`  // of the line through idle connections
-	Connection   Constant   `json:"connection"` // idle, in the broker: slope of that line
+	TLS          string     `json:"tls,omitempty"` // version, suite, certificate; "": plain TCP
+	Base         Constant   `json:"base"`          // broker without connections, fresh
+	Intercept    Constant   `json:"intercept"`     // of the line through idle connections
+	Connection   Constant   `json:"connection"`    // idle, in the broker: slope of that line
+	Storm        Constant   `json:"storm"`         // over TLS, before the broker has given back what handshakes needed
 	Subscription Constant   `json:"subscription"`
 	Kernel       Constant   `json:"kernel"`      // of a connection, one end
 	KernelBase   Constant   `json:"kernel_base"` // of the whole machine
 	KernelSource string     `json:"kernel_source"`
-	Connect      Constant   `json:"connect"`
+	Connect      Constant   `json:"connect"` // with its TLS handshake
 	Payload      Constant   `json:"payload"` // of each KiB in and each KiB out
 	QoS          [3]Costs   `json:"qos"`
 	Latency      Latencies  `json:"latency"`
 	Points       []Point    `json:"points"`
 	builtin      bool
 	file         string
+}
+
+// fits tells that the constants are those of the demand's transport.
+func (c *Calibration) fits(d Demand) error {
+	switch {
+	case d.TLS && c.TLS == "":
+		return fmt.Errorf("cannot plan for TLS with constants of plain TCP (%s): vmq-bench calibrate --tls measures others", c.where())
+	case !d.TLS && c.TLS != "":
+		return fmt.Errorf("cannot plan for plain TCP with constants of TLS (%s): give --tls, or a file of vmq-bench calibrate", c.where())
+	}
+	return nil
 }
 
 // Builtin tells that the constants are those of the program.
@@ -95,7 +119,7 @@ func (c *Calibration) constants() []named {
 	all := []named{
 		{"base", bytesUnit, true, &c.Base},
 		{"intercept", bytesUnit, true, &c.Intercept}, {"connection", bytesUnit, true, &c.Connection},
-		{"subscription", bytesUnit, false, &c.Subscription},
+		{"storm", bytesUnit, c.TLS != "", &c.Storm}, {"subscription", bytesUnit, false, &c.Subscription},
 		{"kernel", bytesUnit, true, &c.Kernel}, {"kernel_base", bytesUnit, false, &c.KernelBase}, {"connect", microsUnit, true, &c.Connect},
 		{"payload", microsUnit + " per KiB", true, &c.Payload},
 	}

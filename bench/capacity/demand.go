@@ -10,8 +10,9 @@ import (
 // Demand is what a broker is to do.
 type Demand struct {
 	Connections   int64   `json:"connections"`
-	Rate          float64 `json:"rate"`   // messages published per second; 0: none
-	Fanout        float64 `json:"fanout"` // deliveries of each
+	TLS           bool    `json:"tls,omitempty"` // all of them
+	Rate          float64 `json:"rate"`          // messages published per second; 0: none
+	Fanout        float64 `json:"fanout"`        // deliveries of each
 	Payload       int64   `json:"payload"`
 	QoS           int     `json:"qos"`
 	Subscriptions int64   `json:"subscriptions"`
@@ -62,4 +63,13 @@ func (d *Demand) pings() float64 {
 		return 0
 	}
 	return float64(d.Connections) / float64(d.KeepAlive)
+}
+
+// host is what the demand wants of a host's kernel.
+func (d *Demand) host() tuning.Plan {
+	p := tuning.Plan{Connections: d.Connections}
+	if d.TLS {
+		p.Secured = d.Connections
+	}
+	return p
 }

@@ -45,7 +45,7 @@ func (e *Estimate) limits(h *tuning.Host, link float64) {
 			e.Limits = append(e.Limits, Limit{name, need, float64(have) / scale, unit})
 		}
 	}
-	memory := e.Value("memory of the broker") + e.Value("memory of the kernel") + e.Value("socket buffers")
+	memory := max(e.Value("memory of the broker"), e.Value("memory after a storm")) + e.Value("memory of the kernel") + e.Value("socket buffers")
 	room := h.Memory
 	if h.CgroupMemory > 0 && (room <= 0 || h.CgroupMemory < room) {
 		room = h.CgroupMemory
@@ -68,6 +68,9 @@ func (e *Estimate) limits(h *tuning.Host, link float64) {
 // where says where the constants were measured.
 func (c *Calibration) where() string {
 	s := fmt.Sprintf("measured %s on %s, %d CPUs, %s", c.Made.Format("2006-01-02"), c.Processor, c.Host.CPUs, c.Host.System)
+	if c.TLS != "" {
+		s += ", over " + c.TLS
+	}
 	if c.Quick {
 		s += " (quick)"
 	}

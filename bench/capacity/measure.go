@@ -16,6 +16,7 @@ import (
 type Options struct {
 	Addr     string
 	PID      int
+	TLS      *bench.TLS // nil: plain TCP
 	Quick    bool
 	Progress func(string) // may be nil
 }
@@ -42,6 +43,11 @@ func Calibrate(ctx context.Context, o Options) (*Calibration, error) {
 	base, err := bench.Memory(o.PID)
 	if err != nil {
 		return nil, err
+	}
+	if o.TLS != nil {
+		if c.Calibration.TLS, err = o.TLS.Parameters(ctx, o.Addr); err != nil {
+			return nil, fmt.Errorf("cannot calibrate: %w", err)
+		}
 	}
 	c.Base = Constant{float64(base), bytesUnit, 1, 0}
 	for _, step := range []func(context.Context) error{c.connections, c.messages} {
@@ -82,6 +88,10 @@ func mean(x []float64) (value, spread float64) {
 	return value, math.Sqrt(spread / float64(len(x)*(len(x)-1)))
 }
 
+// tlsParallel is how many TLS handshakes are under way at once: on a busy
+// machine a broker that counts their time gives up some of many.
+const tlsParallel = 32
+
 // load is a scenario with the addresses of this calibration.
 func (c *calibrator) load(scenario string) bench.Load {
 	s, err := bench.Find(scenario)
@@ -89,7 +99,10 @@ func (c *calibrator) load(scenario string) bench.Load {
 		panic(err) // the names are ours
 	}
 	l := s.Load
-	l.Addr, l.PID, l.ConnectRate, l.Workers = c.Addr, c.PID, 0, 1
+	l.Addr, l.PID, l.TLS, l.ConnectRate, l.Workers = c.Addr, c.PID, c.Options.TLS, 0, 1
+	if l.TLS != nil {
+		l.Parallel = tlsParallel
+	}
 	l.DefaultWindow()
 	return l
 }

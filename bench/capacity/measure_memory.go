@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,13 +15,17 @@ type level struct{ connections, subscriptions int }
 const subscribersOfLevel = 50
 
 // levels are idle connections, and on top of them subscriptions of few clients.
-func levels(quick bool) (all []level, idle int) {
-	idle, subs, each := 6, 3, 15_000
+// With TLS there are few levels, after each of which the broker has to rest.
+func levels(quick, tls bool) (all []level, idle int) {
+	idle, clients, subs, each := 6, 1500, 3, 15_000
 	if quick {
 		idle, subs, each = 4, 2, 10_000
 	}
+	if tls {
+		idle, clients = idle/2, 2*clients+1000
+	}
 	for range idle {
-		all = append(all, level{1500, 0})
+		all = append(all, level{clients, 0})
 	}
 	for range subs {
 		all = append(all, level{subscribersOfLevel, each})
@@ -28,8 +33,30 @@ func levels(quick bool) (all []level, idle int) {
 	return all, idle
 }
 
+// In a pause the kernel frees and the broker collects. What TLS handshakes
+// needed, this broker gives back in two or three rounds of ten seconds.
+const (
+	pause    = 700 * time.Millisecond
+	tlsPause = 32 * time.Second
+)
+
+// settle waits for what handshakes have left behind.
+func (c *calibrator) settle(ctx context.Context, shaken bool) error {
+	d := pause
+	if shaken && c.Options.TLS != nil {
+		d = tlsPause
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return errors.New("interrupted")
+	}
+}
+
 // memoryPoint is what was there at a moment, and the bytes it took.
-type memoryPoint struct{ connections, subscriptions, rss, kernel float64 }
+// Arrived is rss before the pause.
+type memoryPoint struct{ connections, subscriptions, arrived, rss, kernel float64 }
 
 // connections measures memory in steps. All clients stay until the last step
 // is measured. It comes first: later connections would get memory that the
@@ -37,12 +64,18 @@ type memoryPoint struct{ connections, subscriptions, rss, kernel float64 }
 func (c *calibrator) connections(ctx context.Context) error {
 	read, source := kernelReader()
 	c.KernelSource = source
-	all, idle := levels(c.Options.Quick)
+	all, idle := levels(c.Options.Quick, c.Options.TLS != nil)
 	var points []memoryPoint
 	var add func(at memoryPoint, rest []level) error
 	add = func(at memoryPoint, rest []level) error {
 		c.Progress(fmt.Sprintf("memory of %.0f connections, %.0f subscriptions", at.connections, at.subscriptions))
-		time.Sleep(700 * time.Millisecond) // the kernel frees, the broker collects
+		arrived, err := bench.Memory(c.PID)
+		if err != nil {
+			return err
+		}
+		if err := c.settle(ctx, at.connections > 0 && at.subscriptions == 0); err != nil {
+			return err
+		}
 		rss, err := bench.Memory(c.PID)
 		if err != nil {
 			return err
@@ -50,7 +83,7 @@ func (c *calibrator) connections(ctx context.Context) error {
 		if at.kernel, err = read(); err != nil {
 			return err
 		}
-		at.rss = float64(rss)
+		at.arrived, at.rss = float64(arrived), float64(rss)
 		points = append(points, at)
 		if len(rest) == 0 {
 			return nil
@@ -97,6 +130,9 @@ func (c *calibrator) memory(points []memoryPoint, idle int) {
 		slope, start, spread := Line(xs, ys)
 		return Constant{max(slope, 0), bytesUnit, len(ps), spread}, start
 	}
+	if c.Options.TLS != nil {
+		c.Storm = storm(points[:idle+1])
+	}
 	var start float64
 	c.Connection, start = line(points[:idle+1], func(p memoryPoint) (float64, float64) { return p.connections, p.rss })
 	c.Intercept = Constant{start, bytesUnit, idle + 1, 0}
@@ -106,4 +142,14 @@ func (c *calibrator) memory(points []memoryPoint, idle int) {
 	kernel := func(p memoryPoint) (float64, float64) { return p.connections, p.kernel / 2 }
 	c.Kernel, start = line(points[:idle+1], kernel)
 	c.KernelBase = Constant{2 * start, bytesUnit, idle + 1, 0}
+}
+
+// storm is what a connection takes when all have just come.
+func storm(points []memoryPoint) Constant {
+	var each []float64
+	for i, p := range points[1:] {
+		each = append(each, (p.arrived-points[i].rss)/(p.connections-points[i].connections))
+	}
+	value, spread := mean(each)
+	return Constant{max(value, 0), bytesUnit, len(each), spread}
 }

@@ -62,6 +62,56 @@ func TestArithmetic(t *testing.T) {
 	}
 }
 
+// TestTLS holds what TLS changes to numbers worked out by hand.
+func TestTLS(t *testing.T) {
+	k := round()
+	k.TLS, k.Connection.Value, k.Storm, k.Connect.Value = "TLS 1.3", 3072, Constant{6144, bytesUnit, 1, 0}, 500
+	d := Demand{Connections: 300_000, TLS: true, Rate: 1000, Fanout: 1, Payload: 20_000, KeepAlive: 0}
+	e, err := Plan(d, k, host(), 1e9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 10,000 connects of 500 µs in a second: 5 cores, which are half of all.
+	along := 20_026 + 2*29 + 14*90.0
+	for name, want := range map[string]float64{
+		"connect storm": 5, "loops": 9, "cores": 10, "memory of the broker": 13 + 300_000*3072.0/mib,
+		"memory after a storm": 13 + 300_000*6144.0/mib, "network in": 8 * 1000 * (along + 90) / 1e6,
+	} {
+		if got := e.Value(name); !near(got, want, 1e-6) {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	plain := d
+	plain.TLS = false
+	a, b := tuning.Judge(host(), d.host()), tuning.Judge(host(), plain.host())
+	changed := map[string]bool{}
+	for i := range a.Items {
+		changed[a.Items[i].Name] = a.Items[i].Wanted != b.Items[i].Wanted
+	}
+	if !changed["memory"] || !changed["cores"] || !changed["net.core.netdev_max_backlog"] || changed["net.core.somaxconn"] {
+		t.Errorf("%v", changed)
+	}
+	var out strings.Builder
+	if e.Print(&out, false); !strings.Contains(out.String(), "--connections 300000 --tls writes the files") {
+		t.Error(out.String())
+	}
+	if _, err := Plan(plain, k, host(), 1e9); err == nil || !strings.Contains(err.Error(), "give --tls") {
+		t.Error(err)
+	}
+	if _, err := Plan(d, round(), host(), 1e9); err == nil || !strings.Contains(err.Error(), "vmq-bench calibrate --tls") {
+		t.Error(err)
+	}
+}
+
+// TestStorm: what a connection takes when it comes is counted from the rest
+// before.
+func TestStorm(t *testing.T) {
+	c := storm([]memoryPoint{{rss: 1000}, {connections: 10, arrived: 1600, rss: 1300}, {connections: 30, arrived: 2500, rss: 1900}})
+	if c.Value != 60 || c.Runs != 2 || c.Spread != 0 {
+		t.Error(c)
+	}
+}
+
 func waitOf(work, quantile, u float64) float64 { return work / (1 - u) * math.Log(u/(1-quantile)) }
 
 // TestLoops: no loop is busier than the headroom, and one loop less would be.
@@ -162,14 +212,20 @@ func TestCalibrationFile(t *testing.T) {
 }
 
 func TestBuiltin(t *testing.T) {
-	k := Builtin()
-	if !strings.HasPrefix(k.where(), "built in, not of this machine") || k.Quick {
-		t.Error(k.where())
-	}
-	for _, c := range k.constants() {
-		if c.Runs < 1 {
-			t.Errorf("%s is not measured", c.name)
+	for _, tls := range []bool{false, true} {
+		k := Builtin(tls)
+		if !strings.HasPrefix(k.where(), "built in, not of this machine") || k.Quick || (k.TLS != "") != tls {
+			t.Error(k.where())
 		}
+		for _, c := range k.constants() {
+			if c.Runs < 1 && (tls || c.name != "storm") {
+				t.Errorf("%s is not measured", c.name)
+			}
+		}
+	}
+	plain, secure := Builtin(false), Builtin(true)
+	if secure.Connection.Value <= plain.Connection.Value || secure.Connect.Value <= plain.Connect.Value || secure.Storm.Value < secure.Connection.Value {
+		t.Errorf("TLS costs %v, %v, %v in a storm", secure.Connection, secure.Connect, secure.Storm)
 	}
 }
 

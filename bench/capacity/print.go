@@ -19,6 +19,9 @@ func (c *Calibration) Print(w io.Writer) {
 		fmt.Fprintf(w, "%s\t%.4g\t±%.2g\t%s\t%d\n", k.name, k.Value, k.Spread, k.Unit, k.Runs)
 	}
 	fmt.Fprintf(w, "\nkernel: %s\n", c.KernelSource)
+	if c.TLS != "" {
+		fmt.Fprintf(w, "TLS: %s\n", c.TLS)
+	}
 	if n := len(c.Points); n > 0 {
 		far, late := 0, 0
 		for _, p := range c.Points {
@@ -74,7 +77,11 @@ func (e *Estimate) settings(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", i.Name, i.Found, i.Wanted, i.Verdict)
 	}
-	fmt.Fprintf(w, "%d others suffice; vernemq tuning profile --connections %d writes the files\n", ok, e.Demand.Connections)
+	tls := ""
+	if e.Demand.TLS {
+		tls = " --tls"
+	}
+	fmt.Fprintf(w, "%d others suffice; vernemq tuning profile --connections %d%s writes the files\n", ok, e.Demand.Connections, tls)
 }
 
 func number(v float64) string {

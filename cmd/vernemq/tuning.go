@@ -19,6 +19,7 @@ import (
 
 var (
 	connectionsFlag = &cli.Int64Flag{Name: "connections", DefaultText: "the sum of max_connections of the listeners", Usage: "judge for `N` connections"}
+	tlsFlag         = &cli.BoolFlag{Name: "tls", DefaultText: "those of listeners with TLS", Usage: "all connections are over TLS"}
 	buffersFlag     = &cli.StringFlag{Name: "buffers", Usage: "`SEND,RECEIVE` buffer sizes in bytes of a socket, 0 = the kernel's", DefaultText: "the largest buffer_sizes of the listeners"}
 	rootFlag        = &cli.StringFlag{Name: "root", Value: "/", Usage: "read proc and sys below `DIR`, for a copy of another host's files"}
 	pidFlag         = &cli.UintFlag{Name: "pid", DefaultText: "this command", Usage: "judge the limits of the process `PID`"}
@@ -34,7 +35,7 @@ const (
 const unlimitedCounts = 1_000_000
 
 func tuningCommand(nodeFlags []cli.Flag) *cli.Command {
-	flags := append([]cli.Flag{connectionsFlag, buffersFlag, rootFlag, pidFlag}, nodeFlags...)
+	flags := append([]cli.Flag{connectionsFlag, tlsFlag, buffersFlag, rootFlag, pidFlag}, nodeFlags...)
 	return &cli.Command{Name: "tuning", Usage: "judge the limits of this host", Action: noCommand, Subcommands: []*cli.Command{
 		{Name: "check", Usage: "show what is there and what is wanted; exits with 1 if something is low, 2 if it cannot tell",
 			Flags: slices.Concat([]cli.Flag{
@@ -110,6 +111,9 @@ func tune(c *cli.Context) (target, error) {
 	case c.IsSet("config") || c.IsSet("base") || c.IsSet("set"):
 		return t, err
 	}
+	if c.Bool("tls") {
+		t.plan.Secured = t.plan.Connections
+	}
 	if c.IsSet("buffers") {
 		if t.plan.Send, t.plan.Receive, err = parseBuffers(c.String("buffers")); err != nil {
 			return t, err
@@ -119,18 +123,31 @@ func tune(c *cli.Context) (target, error) {
 }
 
 // configured is the plan of a configuration, with the connections of the flag
-// if it is given.
+// if it is given. Of these as large a part is over TLS as of those configured.
 func configured(c *cli.Context, cfg *config.Config) tuning.Plan {
 	p, unlimited := planOf(cfg)
-	if c.IsSet("connections") {
-		p.Connections = c.Int64("connections")
-		return p
-	}
-	for _, name := range unlimited {
+	for _, li := range unlimited {
 		p.Connections += unlimitedCounts
-		fmt.Fprintf(c.App.ErrWriter, "listener %s has no max_connections and counts as %d: give --connections N\n", name, unlimitedCounts)
+		if li.TLS != nil {
+			p.Secured += unlimitedCounts
+		}
+		if !c.IsSet("connections") {
+			fmt.Fprintf(c.App.ErrWriter, "listener %s has no max_connections and counts as %d: give --connections N\n", li.Name, unlimitedCounts)
+		}
 	}
-	p.Connections = min(p.Connections, tuning.MaxConnections)
+	n := min(p.Connections, tuning.MaxConnections)
+	if c.IsSet("connections") {
+		n = c.Int64("connections")
+	}
+	return withConnections(p, n)
+}
+
+// withConnections is a plan for another number of connections.
+func withConnections(p tuning.Plan, n int64) tuning.Plan {
+	if p.Connections > 0 {
+		p.Secured = int64(math.Round(float64(p.Secured) / float64(p.Connections) * float64(n)))
+	}
+	p.Connections = n
 	return p
 }
 
@@ -144,15 +161,19 @@ func parseBuffers(s string) (send, receive int64, err error) {
 	return send, receive, nil
 }
 
-// planOf is what a configuration asks of the host, and the names of listeners
-// that have no limit and are not counted.
-func planOf(cfg *config.Config) (p tuning.Plan, unlimited []string) {
+// planOf is what a configuration asks of the host, and the listeners that have
+// no limit and are not counted.
+func planOf(cfg *config.Config) (p tuning.Plan, unlimited []*config.Listener) {
 	for i := range cfg.Listeners {
 		li := &cfg.Listeners[i]
 		if li.MaxConnections <= 0 {
-			unlimited = append(unlimited, li.Name)
+			unlimited = append(unlimited, li)
 		}
-		p.Connections += int64(min(max(li.MaxConnections, 0), math.MaxInt32))
+		n := int64(min(max(li.MaxConnections, 0), math.MaxInt32))
+		p.Connections += n
+		if li.TLS != nil {
+			p.Secured += n
+		}
 		p.Sockets++
 		if li.Network != "unix" {
 			p.Sockets += int64(cfg.Loops) - 1
@@ -173,7 +194,7 @@ func judgeLimits(cfg *config.Config, log *slog.Logger) {
 	if p.Connections == 0 {
 		return // without a limit there is nothing to contradict
 	}
-	p.Connections = min(p.Connections, tuning.MaxConnections)
+	p = withConnections(p, min(p.Connections, tuning.MaxConnections))
 	for _, s := range tuning.Contradictions(host, p) {
 		log.Warn(s)
 	}

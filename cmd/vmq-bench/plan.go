@@ -28,8 +28,8 @@ func planCommand() *cli.Command {
 			&cli.Int64Flag{Name: "queued", Usage: "messages that wait for clients that are away"},
 			&cli.Int64Flag{Name: "keep-alive", Value: 60, Usage: "`SECONDS` between the pings of a client (0: none)"},
 			&cli.Float64Flag{Name: "link", Value: 1e9, Usage: "network of the host in `BITS` per second"},
-			&cli.BoolFlag{Name: "tls", Usage: "plan for TLS listeners, which are not built yet"},
-			&cli.StringFlag{Name: "calibration", Usage: "constants of vmq-bench calibrate in `FILE` (without it: " + capacity.DefaultFile + " here, or built-in ones)"},
+			&cli.BoolFlag{Name: "tls", Usage: "all clients connect over TLS"},
+			&cli.StringFlag{Name: "calibration", Usage: "constants of vmq-bench calibrate in `FILE` (without it: " + capacity.DefaultFile + " here, with --tls " + capacity.DefaultTLSFile + ", or built-in ones)"},
 			&cli.BoolFlag{Name: "explain", Usage: "show the arithmetic"},
 			&cli.BoolFlag{Name: "json", Usage: "write JSON"},
 		},
@@ -41,17 +41,14 @@ func plan(c *cli.Context) error {
 	if c.Args().Present() {
 		return fmt.Errorf("unknown argument %q", c.Args().First())
 	}
-	if c.Bool("tls") {
-		return errors.New("cannot plan for TLS: TLS listeners are not built yet, so nothing is measured")
-	}
 	d := capacity.Demand{
-		Connections: c.Int64("connections"), Rate: c.Float64("rate"), Fanout: c.Float64("fanout"), Payload: c.Int64("payload"), QoS: c.Int("qos"),
+		Connections: c.Int64("connections"), TLS: c.Bool("tls"), Rate: c.Float64("rate"), Fanout: c.Float64("fanout"), Payload: c.Int64("payload"), QoS: c.Int("qos"),
 		Subscriptions: c.Int64("subscriptions"), Queued: c.Int64("queued"), KeepAlive: c.Int64("keep-alive"),
 	}
 	if c.IsSet("rate") && d.Rate <= 0 {
 		return fmt.Errorf("cannot plan for rate %v: more than 0; leave --rate out for idle clients", d.Rate)
 	}
-	k, err := constants(c.String("calibration"))
+	k, err := constants(c.String("calibration"), d.TLS)
 	if err != nil {
 		return err
 	}
@@ -75,12 +72,12 @@ func plan(c *cli.Context) error {
 
 // constants are those of a file, of the file that calibrate leaves in this
 // directory, or built in.
-func constants(file string) (*capacity.Calibration, error) {
+func constants(file string, tls bool) (*capacity.Calibration, error) {
 	if file == "" {
-		if _, err := os.Stat(capacity.DefaultFile); errors.Is(err, fs.ErrNotExist) {
-			return capacity.Builtin(), nil
+		file = capacity.FileOf(tls)
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return capacity.Builtin(tls), nil
 		}
-		file = capacity.DefaultFile
 	}
 	return capacity.Read(file)
 }

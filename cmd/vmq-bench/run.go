@@ -124,11 +124,11 @@ func list(c *cli.Context, name string) (out []string) {
 // flags are those of a scenario; the load gives the defaults.
 func flags(l bench.Load) []cli.Flag {
 	fs := []cli.Flag{
-		&cli.StringFlag{Name: "addr", Value: plainAddr, Usage: "`HOST:PORT` of the broker"},
+		&cli.StringFlag{Name: "addr", Value: addrFor(l.TLS != nil), Usage: "`HOST:PORT` of the broker"},
 		&cli.IntFlag{Name: "pid", Usage: "`PID` of a broker on this machine, for its CPU time and memory"},
 		&cli.IntFlag{Name: "v", Value: int(l.Level), Usage: "protocol `LEVEL`: 4 (MQTT 3.1.1) or 5"},
-		&cli.StringFlag{Name: "username", Usage: "user `NAME` of all clients; %c is a client's identifier, %i its number in its group from 0, %% a percent sign"},
-		&cli.StringFlag{Name: "password", Usage: "password of all clients, with the same signs", EnvVars: []string{"VMQ_BENCH_PASSWORD"}},
+		&cli.StringFlag{Name: "username", Usage: "user `NAME` of all clients, in which %c is a client's identifier, %i its number in its group from 0, %% a percent sign"},
+		&cli.StringFlag{Name: "password", Usage: "password of all clients, with the same signs; no report holds it", EnvVars: []string{"VMQ_BENCH_PASSWORD"}},
 		&cli.StringFlag{Name: "password-file", Usage: "the password is the first line of `FILE`"},
 		&cli.Float64Flag{Name: "scale", Value: 1, Usage: "multiply clients and rates; in a fan-out the subscribers only"},
 		&cli.DurationFlag{Name: "duration", Value: l.Duration, Usage: "time measured"},

@@ -15,7 +15,7 @@ import (
 // being told.
 func tlsFlags(on bool) []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "tls", Value: on, Usage: "connect over TLS (port 8883 without an --addr)"},
+		&cli.BoolFlag{Name: "tls", Value: on, Usage: "connect over TLS (without --addr to " + secureAddr + ")"},
 		&cli.StringFlag{Name: "cafile", Usage: "trust the certificates in `FILE` (without it: those of the system)"},
 		&cli.BoolFlag{Name: "insecure", Usage: "take any certificate of the broker"},
 		&cli.StringFlag{Name: "cert", Usage: "certificate of all clients in `FILE`, PEM"},
@@ -44,12 +44,20 @@ const (
 	secureAddr = "127.0.0.1:8883"
 )
 
-// addrOf is where the broker is: what the flag says, or the usual port.
-func addrOf(c *cli.Context) string {
-	if c.Bool("tls") && !c.IsSet("addr") {
+// addrFor is the usual port.
+func addrFor(tls bool) string {
+	if tls {
 		return secureAddr
 	}
-	return c.String("addr")
+	return plainAddr
+}
+
+// addrOf is where the broker is: what the flag says, or the usual port.
+func addrOf(c *cli.Context) string {
+	if c.IsSet("addr") {
+		return c.String("addr")
+	}
+	return addrFor(c.Bool("tls"))
 }
 
 // passwordOf is the password of the flag, or the first line of the file.
@@ -59,12 +67,15 @@ func passwordOf(c *cli.Context) (string, error) {
 		return c.String("password"), nil
 	}
 	if c.IsSet("password") {
-		return "", errors.New("--password and --password-file: only one of them")
+		return "", errors.New("--password (or VMQ_BENCH_PASSWORD) and --password-file: only one of them")
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("cannot read the password: %w", err)
+		return "", fmt.Errorf("cannot read the file of --password-file: %w", err)
 	}
 	line, _, _ := strings.Cut(string(b), "\n")
-	return strings.TrimSuffix(line, "\r"), nil
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return "", fmt.Errorf("cannot use --password-file %s: its first line is empty", file)
+	}
+	return line, nil
 }

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"testing"
+
+	"vernemq/server/config"
+	"vernemq/tuning"
+)
+
+// TestPlanOf: connections of listeners with TLS are over TLS, and of another
+// number as large a part.
+func TestPlanOf(t *testing.T) {
+	cfg := &config.Config{Loops: 3, Listeners: []config.Listener{
+		{Network: "tcp4", MaxConnections: 3000}, {Network: "tcp4", MaxConnections: 1000, TLS: &config.TLS{}}, {Name: "open", Network: "unix"},
+	}}
+	p, unlimited := planOf(cfg)
+	if p != (tuning.Plan{Connections: 4000, Secured: 1000, Sockets: 7}) || len(unlimited) != 1 || unlimited[0].Name != "open" {
+		t.Errorf("%+v, %v", p, unlimited)
+	}
+	for n, want := range map[int64]int64{4000: 1000, 10: 3, 1: 0, tuning.MaxConnections: tuning.MaxConnections / 4} {
+		if q := withConnections(p, n); q.Connections != n || q.Secured != want || q.Check() != nil {
+			t.Errorf("%d: %+v", n, q)
+		}
+	}
+	if q := withConnections(tuning.Plan{}, 10); q.Secured != 0 {
+		t.Errorf("%+v", q)
+	}
+}
