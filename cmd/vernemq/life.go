@@ -45,7 +45,7 @@ func (n *life) open() error {
 	}
 	b, err := server.New(cfg, st, n.log)
 	if err != nil {
-		return errors.Join(err, st.Close())
+		return errors.Join(advise(cfg, err, st.Check()), st.Close())
 	}
 	if err := b.Listen(); err != nil {
 		return errors.Join(err, stopBroker(b))

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"os"
@@ -22,17 +24,25 @@ func openStore(cfg *config.Config, log *slog.Logger) (*disk.Store, error) {
 	start := time.Now()
 	memory := storeMemory(cfg)
 	o := disk.Options{
-		Dir: cfg.StoreDir, Node: cfg.NodeName, Sync: cfg.StoreSync, Log: log,
+		Dir: cfg.StoreDir, Node: cfg.NodeName, Sync: cfg.StoreSync, Repair: cfg.StoreRepair, Log: log,
 		MemTable: uint64(min(max(memory/16, leastMemTable), mostMemTable)),
 		Cache:    min(max(memory/4, leastCache), mostCache),
 	}
 	st, err := disk.Open(o)
 	if err != nil {
-		return nil, err
+		return nil, advise(cfg, err, err)
 	}
 	log.Info("store opened", "dir", cfg.StoreDir, "sync", cfg.StoreSync, "memtable_mib", o.MemTable>>20, "cache_mib", o.Cache>>20,
 		"ms", time.Since(start).Milliseconds())
 	return st, nil
+}
+
+// advise adds to an error how to go on, if it comes of damage.
+func advise(cfg *config.Config, err, damage error) error {
+	if !errors.Is(damage, disk.ErrDamaged) || cfg.StoreRepair {
+		return err
+	}
+	return fmt.Errorf("%w (store %s is damaged: restore a checkpoint, or go on with what can be read by store.on_damage = repair)", err, cfg.StoreDir)
 }
 
 // storeMemory is the most memory in bytes that the store may use.

@@ -46,6 +46,7 @@ func (l *Loaded) build() (errs Errors) {
 		StoreMemory:               int64(l.bytes("leveldb.maximum_memory")),
 		StoreMemoryPercent:        l.int("leveldb.maximum_memory.percent"),
 		DiskReserve:               int64(l.bytes("store.disk_reserve")),
+		StoreRepair:               l.value("store.on_damage") == "repair",
 		KeepaliveAsWarning:        l.on("logging.keepalive_as_warning"),
 		LogConnects:               l.oneOf("logging.connections", "connect", "both"),
 		LogDisconnects:            l.oneOf("logging.connections", "disconnect", "both"),

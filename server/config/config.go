@@ -46,6 +46,7 @@ type Config struct {
 	StoreMemory        int64 // bytes, 0 = StoreMemoryPercent counts
 	StoreMemoryPercent int
 	DiskReserve        int64 // bytes, 0 = none
+	StoreRepair        bool  // a damaged store is repaired, not refused
 
 	KeepaliveAsWarning bool
 	LogConnects        bool // a line for each client that connects

@@ -31,6 +31,7 @@ var storageKeys = []key{
 	{"leveldb.sync_on_write", flagType, "off", 0, "Forces every write to the disk: what was acknowledged survives the loss of power too. Off, it survives the end of the process."},
 	{"leveldb.sync", flagType, "off", 0, "Another name of leveldb.sync_on_write; either turns it on."},
 	{"store.disk_reserve", bytesType, "128MB", 0, "Free space on the disk below which nothing more is accepted that would have to be stored. 0 looks at nothing."},
+	{"store.on_damage", enum("refuse", "repair"), "refuse", 0, "What happens when the store is found damaged at start: the broker does not start, or it goes on with what of the store can be read, and keeps the damaged one aside. See docs/storage.md."},
 	{"leveldb.data_root", dirType, "$(platform_data_dir)/leveldb", ignored, "Unused by VerneMQ itself."},
 	{"leveldb.limited_developer_mem", flagType, "off", ignored, "Tuning of another engine."},
 	{"leveldb.write_buffer_size_min", bytesType, "30MB", ignored, "Tuning of another engine."},

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,8 +28,8 @@ func filled(t *testing.T, crash bool) *broker {
 	r.subscribe(1, "t")
 	r.leave()
 	from := b.connect(t, connect{v: 4, id: "from"})
-	for range 100 {
-		from.pub(publish{topic: "t", payload: noise(1000), qos: 1})
+	for i := range 100 {
+		from.pub(publish{topic: "t", payload: fmt.Sprint(i, " ", noise(1000)), qos: 1})
 	}
 	from.leave()
 	if crash {
@@ -94,8 +95,11 @@ func TestStoreDamaged(t *testing.T) {
 			t.Parallel()
 			b := filled(t, x.crash)
 			file := b.damage(t, x.pattern, x.at)
-			if out := b.fails(t); !strings.Contains(out, filepath.Base(file)) {
-				t.Errorf("no %s in %s", filepath.Base(file), out)
+			out := b.fails(t)
+			for _, want := range []string{filepath.Base(file), filepath.Join(b.base, "data/msgstore"), "store.on_damage = repair"} {
+				if !strings.Contains(out, want) {
+					t.Errorf("no %s in %s", want, out)
+				}
 			}
 		})
 	}
@@ -122,6 +126,86 @@ func TestStoreDamagedQueue(t *testing.T) {
 	other.wantRefused(0x40, 1)
 	other.pub(publish{topic: "t", payload: "live"})
 	other.wantPub(publish{topic: "t", payload: "live"})
+}
+
+// With store.on_damage = repair the node starts: the client gets what can be
+// read, in order, and the damaged store is kept.
+func TestStoreRepaired(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name, pattern string
+		crash         bool
+		at            float64
+		least         int // of 100 messages
+	}{
+		{"queue", "*.sst", false, 0.5, 60},
+		{"end of a table", "*.sst", false, 0.99, 0},
+		{"manifest", "MANIFEST-*", false, 0.05, 0},
+		{"log", "*.log", true, 0.6, 30},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			b := filled(t, x.crash)
+			b.damage(t, x.pattern, x.at)
+			if x.name == "queue" { // somebody has to meet it
+				if err := b.start(); err != nil {
+					t.Fatal(err)
+				}
+				to := b.dial(t)
+				to.send(persistent(4, "to").bytes())
+				to.closed()
+				_ = b.terminate()
+			}
+			b.settings = append(b.settings, "store.on_damage=repair")
+			if err := b.start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := b.stop(); err != nil {
+					t.Error(err)
+				}
+			})
+			if b.logged("the store is repaired") != 1 {
+				t.Errorf("the log does not say so:\n%s", b.tail())
+			}
+			if kept, err := filepath.Glob(filepath.Join(b.base, "data/msgstore.damaged-*")); len(kept) != 1 {
+				t.Errorf("kept is %v, %v", kept, err)
+			}
+			b.deliversLeft(t, x.least)
+		})
+	}
+}
+
+// deliversLeft has the client of filled come back and fetch what is left, of
+// which there must be so much, and then one message more.
+func (b *broker) deliversLeft(t *testing.T, least int) {
+	t.Helper()
+	to := b.connect(t, persistent(4, "to"))
+	if !to.present {
+		if least > 0 {
+			t.Error("there is no session")
+		}
+		to.subscribe(1, "t")
+	}
+	from := b.connect(t, connect{v: 4, id: "from"})
+	from.pub(publish{topic: "t", payload: "last", qos: 1})
+	last, n := -1, 0
+	for {
+		p := to.recv()
+		to.take(p)
+		if p.payload == "last" {
+			break
+		}
+		var i int
+		if _, err := fmt.Sscan(p.payload, &i); err != nil || i <= last {
+			t.Fatalf("message %d after %d: %v", i, last, err)
+		}
+		last = i
+		n++
+	}
+	if n < least {
+		t.Errorf("%d messages are left, want %d at least", n, least)
+	}
 }
 
 // damage changes some bytes of the largest of the store's files with a name.

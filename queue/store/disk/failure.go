@@ -12,7 +12,8 @@ var ErrClosed = errors.New("the store is closed")
 
 // failure is what has gone wrong.
 type failure struct {
-	log *slog.Logger
+	log  *slog.Logger
+	note func(path string, err error) // of damage; may be nil
 
 	mu      sync.Mutex
 	err     error         // of the disk: no more writes
@@ -48,6 +49,9 @@ func (f *failure) damage(path string, err error) {
 	f.mu.Unlock()
 	if first {
 		f.log.Error("a file of the store is corrupt", "file", path, "cause", err)
+		if f.note != nil {
+			f.note(path, err)
+		}
 	}
 }
 
@@ -55,6 +59,12 @@ func (f *failure) disk() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.err
+}
+
+func (f *failure) damaged() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.corrupt != nil
 }
 
 func (f *failure) any() error {

@@ -112,6 +112,8 @@ func (g *guardFS) hang() {
 
 func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
+func isTable(name string) bool { return strings.HasSuffix(name, ".sst") }
+
 func (g *guardFS) open(name string, open func() (vfs.File, error)) (f vfs.File, err error) {
 	err = g.try(name, func() error { f, err = open(); return err })
 	if err != nil {

@@ -2,9 +2,12 @@ package disk
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -12,8 +15,9 @@ import (
 
 // The MANIFEST lists the tables of the store. Pebble v2.1.7 takes a damaged
 // record in it for the torn end that a crash leaves, and goes on with the
-// tables listed until then: it would delete the others. So Open looks first. A
-// torn end has nothing whole behind it.
+// tables listed until then: it would delete the others. Where there is none it
+// makes a new store, and deletes all. So Open looks first. A torn end has
+// nothing whole behind it.
 //
 // The file is a sequence of blocks of 32 KiB, each a sequence of chunks; less
 // than 7 bytes at the end of a block are not used:
@@ -39,14 +43,20 @@ func checkManifest(fs vfs.FS, dir string) error {
 		}
 	}
 	if name == "" {
+		if slices.ContainsFunc(names, func(n string) bool { return isLog(n) || isTable(n) }) {
+			return damaged{fmt.Errorf("directory %s has tables or logs, and no file marker.manifest.* that names its MANIFEST", dir)}
+		}
 		return nil
 	}
 	data, err := readFile(fs, fs.PathJoin(dir, name))
+	if errors.Is(err, os.ErrNotExist) {
+		return damaged{fmt.Errorf("file %s is missing", fs.PathJoin(dir, name))}
+	}
 	if err != nil {
 		return err
 	}
 	if at := damageIn(data); at >= 0 {
-		return fmt.Errorf("file %s is corrupt at byte %d", fs.PathJoin(dir, name), at)
+		return damaged{fmt.Errorf("file %s is corrupt at byte %d", fs.PathJoin(dir, name), at)}
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func headOf(latest byte, what string, b []byte, size int, flags byte) error {
 	case len(b) == 0:
 		return fmt.Errorf("%s: empty", what)
 	case b[0] < version || b[0] > latest:
-		return fmt.Errorf("%s: version %d, known are those up to %d", what, b[0], latest)
+		return &versionError{what, b[0], latest}
 	case len(b) < size:
 		return fmt.Errorf("%s: %d bytes, at least %d expected", what, len(b), size)
 	case size > 1 && b[1]&^flags != 0:
@@ -80,6 +80,16 @@ func headOf(latest byte, what string, b []byte, size int, flags byte) error {
 		return fmt.Errorf("%s: QoS 3", what)
 	}
 	return nil
+}
+
+// versionError tells that a value has a layout that this program does not know.
+type versionError struct {
+	what       string
+	is, latest byte
+}
+
+func (e *versionError) Error() string {
+	return fmt.Sprintf("%s: version %d, known are those up to %d", e.what, e.is, e.latest)
 }
 
 func bit(on bool, n int) byte {

@@ -22,7 +22,7 @@ func (s *Store) Bounds(c store.Client, upto uint64) (b store.Bounds, err error) 
 		return true, nil
 	})
 	if err != nil {
-		return store.Bounds{}, fmt.Errorf("cannot read queue of %s: %w", c.ID, err)
+		return store.Bounds{}, s.unread(fmt.Errorf("cannot read queue of %s: %w", c.ID, err))
 	}
 	return b, nil
 }
@@ -70,7 +70,7 @@ func (s *Store) page(c store.Client, of span, n, size int) ([]store.Queued, erro
 		for i := range page {
 			page[i].Msg.Release()
 		}
-		return nil, fmt.Errorf("cannot read queue of %s: %w", c.ID, err)
+		return nil, s.unread(fmt.Errorf("cannot read queue of %s: %w", c.ID, err))
 	}
 	return page, nil
 }
@@ -192,7 +192,7 @@ func (s *Store) Exchanges(c store.Client) (out []store.Outgoing, in []uint16, er
 		})
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot read QoS 2 exchanges of %s: %w", c.ID, err)
+		return nil, nil, s.unread(fmt.Errorf("cannot read QoS 2 exchanges of %s: %w", c.ID, err))
 	}
 	return out, in, nil
 }

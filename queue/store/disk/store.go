@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"vernemq/queue"
@@ -26,6 +25,7 @@ type Options struct {
 	Sync     bool
 	Cache    int64        // bytes of table blocks in memory, 64 MiB when 0
 	MemTable uint64       // bytes of a memtable (up to four exist), 32 MiB when 0
+	Repair   bool         // Open makes a damaged store anew, of what can be read
 	FS       vfs.FS       // the operating system's when nil
 	Log      *slog.Logger // none when nil
 	// Retained gives the retained message of a topic, nil when there is none,
@@ -65,8 +65,33 @@ type Store struct {
 	pool    sync.Pool
 }
 
-// Open opens the store in a directory, and makes it if there is none.
+// Open opens the store in a directory, and makes it if there is none. One that
+// is damaged it refuses with ErrDamaged, or repairs it.
 func Open(o Options) (*Store, error) {
+	o = withDefaults(o)
+	if err := finishRepair(o); err != nil {
+		return nil, fmt.Errorf("cannot put the repaired store in its place: %w", err)
+	}
+	s, err := open(o)
+	if !o.Repair {
+		return s, err
+	}
+	if err == nil {
+		if err = s.Check(); err == nil {
+			return s, nil
+		}
+		_ = s.Close() // tells of the damage again
+	}
+	if !errors.Is(err, ErrDamaged) {
+		return nil, err
+	}
+	if cause := repair(o, err); cause != nil {
+		return nil, fmt.Errorf("cannot repair store %s: %w", o.Dir, cause)
+	}
+	return open(o)
+}
+
+func open(o Options) (*Store, error) {
 	s := prepare(o)
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("cannot open store %s: %w", o.Dir, err)
@@ -85,7 +110,7 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-func prepare(o Options) *Store {
+func withDefaults(o Options) Options {
 	o.Dir = filepath.Clean(o.Dir)
 	if o.FS == nil {
 		o.FS = vfs.Default
@@ -93,6 +118,11 @@ func prepare(o Options) *Store {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	return o
+}
+
+func prepare(o Options) *Store {
+	o = withDefaults(o)
 	s := &Store{
 		opts: o, fail: newFailure(o.Log), piece: o.piece, receivers: o.receivers,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
@@ -104,6 +134,7 @@ func prepare(o Options) *Store {
 		s.receivers = 1024
 	}
 	s.guard = &guardFS{FS: o.FS, dir: o.Dir, lazy: !o.Sync, fail: s.fail}
+	s.fail.note = s.guard.noteDamage
 	s.writer.timer = time.NewTimer(0) // is reset before it is waited for
 	s.pool.New = func() any { return &Batch{store: s, shared: map[*queue.Message]int32{}} }
 	return s
@@ -114,6 +145,9 @@ func (s *Store) open() error {
 		return err
 	}
 	err := checkManifest(s.guard, s.opts.Dir)
+	if err == nil && s.guard.damageNoted() {
+		s.opts.Log.Warn("the store is known to be damaged", "note", damageNote)
+	}
 	if err == nil {
 		err = s.openPebble()
 	}
@@ -122,6 +156,9 @@ func (s *Store) open() error {
 			return nil
 		}
 		err = errors.Join(err, s.closePebble())
+	}
+	if s.fail.damaged() || s.fail.disk() == nil && ofDamage(err) {
+		err = damaged{err}
 	}
 	return errors.Join(err, s.guard.Close())
 }
@@ -136,7 +173,7 @@ func (s *Store) openPebble() (err error) {
 	s.cache = cacheOf(&s.opts)
 	defer s.cache.Unref() // the database holds it
 	s.db, err = pebble.Open(s.opts.Dir, pebbleOptions(s))
-	if errors.Is(err, record.ErrInvalidChunk) || errors.Is(err, record.ErrZeroedChunk) || errors.Is(err, record.ErrUnexpectedEOF) {
+	if tornLog(err) {
 		err = fmt.Errorf("file %s: %w", s.guard.replayed, err)
 	}
 	if failed := s.fail.any(); failed != nil {

@@ -1,0 +1,497 @@
+package disk
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"vernemq/queue"
+	"vernemq/queue/store"
+)
+
+// damagedStore is a store that a test damages and has repaired.
+type damagedStore struct {
+	t   *testing.T
+	dir string
+	log bytes.Buffer
+}
+
+func (d *damagedStore) options(repair bool) Options {
+	return Options{
+		Dir: d.dir, Node: "n", Sync: true, MemTable: 256 << 10, Retained: goldenRetained,
+		Repair: repair, Log: slog.New(slog.NewTextHandler(&d.log, nil)),
+	}
+}
+
+// copyOf is a copy of a store, whose files are all there is below its base.
+func copyOf(t *testing.T, dir string) *damagedStore {
+	d := &damagedStore{t: t, dir: filepath.Join(t.TempDir(), "s")}
+	if err := os.CopyFS(d.dir, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// flip changes a bit of a file.
+func (d *damagedStore) flip(file string, at int) {
+	d.t.Helper()
+	name := filepath.Join(d.dir, file)
+	data := must[[]byte](d.t)(os.ReadFile(name))
+	data[at] ^= 4
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// meet reads all of the store as clients would that come back, so that damage
+// of what is queued is noted.
+func (d *damagedStore) meet() error {
+	s, err := Open(d.options(false))
+	if err != nil {
+		return err
+	}
+	_, err = load(s)
+	_ = s.Close() // says that the store is damaged
+	return err
+}
+
+// repaired is what a repaired store has.
+func (d *damagedStore) repaired() *model {
+	d.t.Helper()
+	s, err := Open(d.options(true))
+	if err != nil {
+		d.t.Fatalf("%v\n%s", err, &d.log)
+	}
+	m := must[*model](d.t)(load(s))
+	if err := checkBodies(s); err != nil {
+		d.t.Error(err)
+	}
+	if err := s.Close(); err != nil {
+		d.t.Error(err)
+	}
+	return m
+}
+
+// aside is the directory of the damaged store after a repair, "" when there was
+// none.
+func (d *damagedStore) aside() string {
+	d.t.Helper()
+	found := must[[]string](d.t)(filepath.Glob(d.dir + "*"))
+	found = slices.DeleteFunc(found, func(name string) bool { return name == d.dir })
+	switch {
+	case len(found) == 0:
+		return ""
+	case len(found) > 1 || !strings.HasPrefix(found[0], d.dir+".damaged-"):
+		d.t.Fatalf("the repair has left %v", found)
+	}
+	return found[0]
+}
+
+func (d *damagedStore) logs(want ...string) {
+	d.t.Helper()
+	for _, w := range want {
+		if !strings.Contains(d.log.String(), w) {
+			d.t.Errorf("no %q in the log:\n%s", w, &d.log)
+		}
+	}
+}
+
+// fillBlocks writes queues of many blocks for two clients, with exchanges of
+// QoS 2 in both states.
+func fillBlocks(t *testing.T, s *Store) {
+	golden(t, s)
+	for i := range 120 {
+		b := s.NewBatch()
+		m := testMessage("q", noise(1500))
+		for k, c := range []store.Client{testClients[0], testClients[2]} {
+			r := b.Enqueue(c, store.Delivery{Msg: m, QoS: 2}, i%3 == 0)
+			switch {
+			case k == 0 && i%40 == 0:
+				b.PutOutgoing(c, &store.Outgoing{ID: uint16(100 + i), State: store.Sent, Seq: r.Seq})
+			case k == 0 && i%40 == 1:
+				b.Dequeue(c, r)
+				b.PutOutgoing(c, &store.Outgoing{ID: uint16(100 + i), State: store.Released, Seq: r.Seq})
+			}
+		}
+		m.Release()
+		commit(t, s, b)
+	}
+}
+
+// lines are the records of a model, and the outgoing exchanges by client and
+// sequence.
+func lines(m *model) (all, sent map[string]bool) {
+	all, sent = map[string]bool{}, map[string]bool{}
+	for l := range strings.Lines(m.String()) {
+		all[l] = true
+		if f := strings.Fields(l); f[0] == "out" && strings.Contains(l, "State:1") {
+			_, seq, _ := strings.Cut(l, "Seq:")
+			sent[f[1]+f[2]+" "+strings.TrimSuffix(seq, "}\n")] = true
+		}
+	}
+	return all, sent
+}
+
+// within holds that a repaired store has nothing that was not in the store, and
+// that no message of QoS 2 which its client may have got has lost its exchange.
+func within(t *testing.T, got, was *model) {
+	t.Helper()
+	all, sent := lines(was)
+	left, still := lines(got)
+	for l := range left {
+		if !all[l] {
+			t.Errorf("the store has not had %s", l)
+		}
+	}
+	for c, q := range got.queues {
+		for _, e := range q {
+			name := fmt.Sprintf("%q%q %d", c.Mountpoint, c.ID, e.ref.Seq)
+			if sent[name] && !still[name] {
+				t.Errorf("the exchange of entry %s is lost, and the entry is not", name)
+			}
+		}
+	}
+	for name := range still {
+		if !all[name] && !hasEntry(got, name) {
+			t.Errorf("the exchange %s has no entry", name)
+		}
+	}
+}
+
+func hasEntry(m *model, name string) bool {
+	for c, q := range m.queues {
+		for _, e := range q {
+			if fmt.Sprintf("%q%q %d", c.Mountpoint, c.ID, e.ref.Seq) == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestRepairTable damages tables, wherever they are damaged.
+func TestRepairTable(t *testing.T) {
+	t.Parallel()
+	whole := &damagedStore{t: t, dir: filepath.Join(t.TempDir(), "s")}
+	s := must[*Store](t)(Open(whole.options(false)))
+	fillBlocks(t, s)
+	was := must[*model](t)(load(s))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tables := must[[]string](t)(filepath.Glob(filepath.Join(whole.dir, "*.sst")))
+	most := 0
+	for _, table := range tables {
+		size := int(must[os.FileInfo](t)(os.Stat(table)).Size())
+		for _, at := range append(places(size, 5), -1) { // -1 is no table at all
+			t.Run(fmt.Sprint(filepath.Base(table), " ", at), func(t *testing.T) {
+				d := copyOf(t, whole.dir)
+				if at < 0 {
+					if err := os.Remove(filepath.Join(d.dir, filepath.Base(table))); err != nil {
+						t.Fatal(err)
+					}
+				} else {
+					d.flip(filepath.Base(table), at)
+				}
+				met := d.meet()
+				got := d.repaired()
+				within(t, got, was)
+				most = max(most, len(got.queues[testClients[0]]))
+				if d.aside() == "" {
+					if met != nil || got.String() != was.String() {
+						t.Errorf("not repaired: %v", met)
+					}
+					return
+				}
+				d.logs("the store is damaged and is repaired", "the store is repaired", "kept=", "unreadable_records=", d.aside())
+				if d.repaired(); strings.Count(d.log.String(), "the store is repaired") != 1 {
+					t.Error("it was repaired twice")
+				}
+			})
+		}
+	}
+	if n := len(was.queues[testClients[0]]); most < n-40 {
+		t.Errorf("at most %d of %d entries are left", most, n)
+	}
+}
+
+// places are n places of a file, its last byte among them.
+func places(size, n int) (at []int) {
+	for i := range n {
+		at = append(at, (size-1)*i/(n-1))
+	}
+	return at
+}
+
+// TestRepairLog damages a log: the store is as it was before what is damaged.
+func TestRepairLog(t *testing.T) {
+	t.Parallel()
+	whole := &damagedStore{t: t, dir: filepath.Join(t.TempDir(), "s")}
+	s := must[*Store](t)(Open(whole.options(false)))
+	states := map[string]bool{newModel().String(): true}
+	for range 20 {
+		golden(t, s)
+		b := s.NewBatch()
+		m := testMessage("q", noise(8000))
+		b.Enqueue(testClients[1], store.Delivery{Msg: m, QoS: 1}, false)
+		m.Release()
+		states[must[*model](t)(load(s)).String()] = true
+		commit(t, s, b)
+		states[must[*model](t)(load(s)).String()] = true
+	}
+	if err := os.CopyFS(whole.dir+"2", os.DirFS(whole.dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole.dir += "2"
+	sizes := map[int]bool{}
+	for _, log := range must[[]string](t)(filepath.Glob(filepath.Join(whole.dir, "*.log"))) {
+		data := must[[]byte](t)(os.ReadFile(log))
+		for _, at := range places(len(bytes.TrimRight(data, "\x00")), 12) {
+			t.Run(fmt.Sprint(filepath.Base(log), " ", at), func(t *testing.T) {
+				d := copyOf(t, whole.dir)
+				d.flip(filepath.Base(log), at)
+				got := d.repaired().String()
+				if !states[got] {
+					t.Errorf("the store was never in this state:\n%s", got)
+				}
+				sizes[len(got)] = true
+				if d.aside() != "" {
+					d.logs("what this log has from here on is lost", filepath.Base(log), "the store is repaired")
+				}
+			})
+		}
+	}
+	if len(sizes) < 5 {
+		t.Errorf("the repaired stores have sizes %v", sizes)
+	}
+}
+
+// TestRepairManifest damages what says which tables count. Nothing is read
+// then; the damaged store is kept.
+func TestRepairManifest(t *testing.T) {
+	whole := &damagedStore{t: t, dir: filepath.Join(t.TempDir(), "s")}
+	s := must[*Store](t)(Open(whole.options(false)))
+	fillBlocks(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	manifests := must[[]string](t)(filepath.Glob(filepath.Join(whole.dir, "MANIFEST-*")))
+	name := filepath.Base(manifests[len(manifests)-1])
+	marker := filepath.Base(must[[]string](t)(filepath.Glob(filepath.Join(whole.dir, "marker.manifest.*")))[0])
+	for what, f := range map[string]func(*damagedStore) error{
+		"damaged":   func(d *damagedStore) error { d.flip(name, 30); return nil },
+		"missing":   func(d *damagedStore) error { return os.Remove(filepath.Join(d.dir, name)) },
+		"no marker": func(d *damagedStore) error { return os.Remove(filepath.Join(d.dir, marker)) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			d := copyOf(t, whole.dir)
+			if err := f(d); err != nil {
+				t.Fatal(err)
+			}
+			before := contents(t, d.dir)
+			if err := d.meet(); err == nil || !strings.Contains(err.Error(), "MANIFEST") || !strings.Contains(err.Error(), d.dir) {
+				t.Errorf("refused with %v", err)
+			}
+			if got := contents(t, d.dir); got != before {
+				t.Errorf("refusing it has changed it to\n%s\nfrom\n%s", got, before)
+			}
+			if got := d.repaired().String(); got != "" {
+				t.Errorf("it has %s", got)
+			}
+			if got := contents(t, d.aside()); got != before {
+				t.Errorf("repairing has changed what is kept to\n%s\nfrom\n%s", got, before)
+			}
+			d.logs("nothing of the store can be read", "unreadable_records=all", d.aside())
+		})
+	}
+}
+
+// contents are the names and sizes of the files of a directory that are not
+// empty.
+func contents(t *testing.T, dir string) (text string) {
+	t.Helper()
+	for _, e := range must[[]os.DirEntry](t)(os.ReadDir(dir)) {
+		if n := must[os.FileInfo](t)(e.Info()).Size(); n > 0 {
+			text += fmt.Sprintln(e.Name(), n)
+		}
+	}
+	return text
+}
+
+// TestRepairRecord has records that nobody can read: those are dropped, with
+// what means nothing without them.
+func TestRepairRecord(t *testing.T) {
+	entry := func(c store.Client, seq uint64) []byte { return appendEntryKey(nil, c, seq) }
+	for what, c := range map[string]struct {
+		damage func(s *Store, first uint64) error
+		gone   []string // of what the store had
+		log    string
+	}{
+		"session": {
+			func(s *Store, _ uint64) error {
+				return s.db.Set(appendPrefix(nil, kindSession, testClients[0]), []byte{1, 2}, pebble.Sync)
+			},
+			[]string{`session "" "a"`, `sub "" "a"`, `out "" "a"`, `entry "" "a"`}, "1 sessions",
+		},
+		"entry": {
+			func(s *Store, first uint64) error {
+				return s.db.Set(entry(testClients[0], first), []byte{1}, pebble.Sync)
+			},
+			[]string{fmt.Sprintf(`entry "" "a" %d:`, uint64(1)<<bootShift+1)}, "1 queued messages",
+		},
+		"message of an exchange": {
+			func(s *Store, first uint64) error {
+				return s.db.Delete(entry(testClients[0], first+3), pebble.Sync)
+			},
+			[]string{fmt.Sprintf(`entry "" "a" %d:`, uint64(1)<<bootShift+4), `out "" "a" 16`}, "1 outgoing QoS 2 exchanges",
+		},
+		"body": {
+			func(s *Store, first uint64) error { return s.db.Delete(appendBodyKey(nil, first), pebble.Sync) },
+			[]string{
+				fmt.Sprintf(`entry "" "a" %d:`, uint64(1)<<bootShift+1), `entry "" "ab"`, `entry "m" "a"`,
+			}, "3 queued messages",
+		},
+		"retained": {
+			func(s *Store, _ uint64) error {
+				return s.db.Set(appendRetainedKey(nil, "m", []byte("a/b")), []byte{1}, pebble.Sync)
+			},
+			[]string{"retained"}, "1 retained messages",
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			d := &damagedStore{t: t, dir: filepath.Join(t.TempDir(), "s")}
+			s := must[*Store](t)(Open(d.options(false)))
+			golden(t, s)
+			want := must[*model](t)(load(s)).String()
+			if err := c.damage(s, 1<<bootShift+1); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if what == "message of an exchange" { // a start drops such an exchange itself
+				s.guard.noteDamage("test", errTest)
+			} else if d.meet() == nil {
+				t.Error("it can be read")
+			}
+			kept := ""
+			for l := range strings.Lines(want) {
+				if !slices.ContainsFunc(c.gone, func(p string) bool { return strings.HasPrefix(l, p) }) {
+					kept += l
+				}
+			}
+			if got := d.repaired().String(); got != kept {
+				t.Errorf("it has\n%s\nwant\n%s", got, kept)
+			}
+			d.logs("dropped=", c.log)
+		})
+	}
+}
+
+var errTest = fmt.Errorf("a test says so")
+
+// TestRepairRefuses has what a repair must not touch.
+func TestRepairRefuses(t *testing.T) {
+	for what, c := range map[string]struct {
+		key, value []byte
+		want       string
+	}{
+		"other node":      {keyNode, append([]byte{version}, "b"...), `belongs to node "b"`},
+		"newer format":    {keyFormat, []byte{version, 0, 0, 0, 2}, "has format 2"},
+		"a newer session": {appendPrefix(nil, kindSession, testClients[0]), append([]byte{sessionVersion + 1}, make([]byte, 60)...), "newer program"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			d := &damagedStore{t: t, dir: filepath.Join(t.TempDir(), "s")}
+			s := must[*Store](t)(Open(d.options(false)))
+			golden(t, s)
+			if err := s.db.Set(c.key, c.value, pebble.Sync); err != nil {
+				t.Fatal(err)
+			}
+			s.guard.noteDamage("test", errTest)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(d.options(true)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("opened with %v", err)
+			}
+			if name := d.aside(); name != "" {
+				t.Errorf("it is in %s now", name)
+			}
+		})
+	}
+}
+
+// TestRepairInterrupted has a repair that ended between its two renames.
+func TestRepairInterrupted(t *testing.T) {
+	d := &damagedStore{t: t, dir: filepath.Join(t.TempDir(), "s")}
+	s := must[*Store](t)(Open(d.options(false)))
+	golden(t, s)
+	want := must[*model](t)(load(s)).String()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(d.dir, d.dir+repaired); err != nil {
+		t.Fatal(err)
+	}
+	if got := must[string](t)(readAll(d.dir)); got != want {
+		t.Errorf("it has %s", got)
+	}
+	if d.aside() != "" {
+		t.Error("it is damaged")
+	}
+}
+
+// TestRepairNumbers holds that a repaired store gives no number again.
+func TestRepairNumbers(t *testing.T) {
+	d := &damagedStore{t: t, dir: filepath.Join(t.TempDir(), "s")}
+	var last queue.Ref
+	for range 3 {
+		s := must[*Store](t)(Open(d.options(false)))
+		b := s.NewBatch()
+		m := testMessage("t", "p")
+		last = b.Enqueue(testClients[0], store.Delivery{Msg: m, QoS: 1}, false)
+		m.Release()
+		commit(t, s, b)
+		if err := s.db.Delete(keyBoot, pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+		s.last.Store(last.Seq + 7<<bootShift) // as after many starts
+		b = s.NewBatch()
+		m = testMessage("t", "p")
+		last = b.Enqueue(testClients[0], store.Delivery{Msg: m, QoS: 1}, false)
+		m.Release()
+		commit(t, s, b)
+		s.guard.noteDamage("test", errTest)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		d.repaired()
+	}
+	s := must[*Store](t)(Open(d.options(false)))
+	if s.Last() < last.Seq {
+		t.Errorf("the next number is %d, given was %d", s.Last(), last.Seq)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// noise is a payload that cannot be compressed.
+func noise(n int) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(rand.Uint32())
+	}
+	return string(b)
+}
