@@ -80,11 +80,12 @@ func (webhookEndpoints) Hooks() (out []string) {
 	return out
 }
 
-// List shows the endpoints.
+// List shows the endpoints, the last hook first as in VerneMQ.
 func (w webhookEndpoints) List() (out []admin.Webhook) {
 	for _, e := range w.plugin.Endpoints() {
 		out = append(out, admin.Webhook{Hook: e.Hook.String(), Endpoint: e.URL, Base64: !e.Plain, NoPayload: e.NoPayload, Timeout: e.ResponseTimeout})
 	}
+	slices.SortStableFunc(out, func(a, b admin.Webhook) int { return strings.Compare(b.Hook, a.Hook) })
 	return out
 }
 
@@ -104,20 +105,17 @@ func (w webhookEndpoints) Deregister(_ context.Context, hook, endpoint string) e
 	return w.plugin.Deregister(n, endpoint)
 }
 
-// Cache gives the figures of the cache that are not 0.
+// Cache gives the figures of the cache that are not 0, in the order of List.
 func (w webhookEndpoints) Cache() (out []admin.CacheStat) {
 	for _, f := range w.plugin.Figures() {
-		hook := f.Hook.String()
-		if !strings.HasPrefix(hook, "auth_on_") {
-			continue
-		}
-		for _, s := range []admin.CacheStat{{Stat: "hits", Value: int64(f.Hits)}, {Stat: "misses", Value: int64(f.Misses)}, {Stat: "entries", Value: int64(f.Entries)}} {
-			if s.Value > 0 {
-				s.Endpoint, s.Hook = f.Endpoint, hook
-				out = append(out, s)
+		for _, x := range []admin.CacheStat{{Stat: "hits", Value: int64(f.Hits)}, {Stat: "misses", Value: int64(f.Misses)}, {Stat: "entries", Value: int64(f.Entries)}} {
+			if x.Value != 0 {
+				x.Endpoint, x.Hook = f.Endpoint, f.Hook.String()
+				out = append(out, x)
 			}
 		}
 	}
+	slices.SortStableFunc(out, func(a, b admin.CacheStat) int { return strings.Compare(b.Hook, a.Hook) })
 	return out
 }
 

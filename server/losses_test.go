@@ -162,6 +162,52 @@ func TestLossExpired(t *testing.T) {
 	}
 }
 
+// TestLossAgain comes back and takes only smaller packets than the one that was
+// in flight.
+func TestLossAgain(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, closedConfig(1))
+	next := lossWatcher(t, b)
+	c := asClient(codec.V5, "reader", "", "")
+	c.SessionExpiry = 1000
+	reader := enter(t, b, c)
+	reader.sub("#")
+	pub := enter(t, b, asClient(codec.V5, "pub", "", ""))
+	pub.putV5("big", 1, 1, fmt.Sprintf("%0200d", 0), contentType("x/y"))
+	reader.next() // and no PUBACK
+	reader.send(codec.AppendDisconnect(nil, codec.V5, codec.Success, "", ""))
+	reader.gone()
+	c.CleanStart, c.MaxPacketSize = false, 100
+	enter(t, b, c)
+	if got, want := next(), "reader max_packet_size_exceeded big 0000000000 qos=1 retain=false expiry=false type=x/y"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+// TestLossParked leaves while more waits than may wait for one who is away.
+func TestLossParked(t *testing.T) {
+	t.Parallel()
+	cfg := closedConfig(1)
+	cfg.MaxOfflineMessages = 1
+	b := startBroker(t, cfg)
+	next := lossWatcher(t, b)
+	c := asClient(codec.V5, "reader", "", "")
+	c.SessionExpiry, c.ReceiveMax = 1000, 1
+	reader := enter(t, b, c)
+	reader.sub("#")
+	pub := enter(t, b, asClient(codec.V5, "pub", "", ""))
+	for i := range 3 { // one in flight, one that is kept, one too many
+		pub.putV5("many", 1, uint16(i+1), fmt.Sprint("m", i))
+		pub.ack(codec.PUBACK, uint16(i+1))
+	}
+	reader.next() // the one in flight, and no PUBACK
+	reader.send(codec.AppendDisconnect(nil, codec.V5, codec.Success, "", ""))
+	reader.gone()
+	if got, want := next(), "reader queue_full many m2 qos=1 retain=false expiry=false type="; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
 // TestLossRetained has more retained messages than the queue takes.
 func TestLossRetained(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vernemq/codec"
+	"vernemq/server/admin"
 	"vernemq/server/config"
 	"vernemq/server/hooks"
 	"vernemq/server/plugin/webhooks"
@@ -193,6 +194,43 @@ func TestWebhooksAtRunTime(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// TestWebhooksShown lists endpoints and the figures of the cache as VerneMQ does.
+func TestWebhooksShown(t *testing.T) {
+	t.Parallel()
+	s := newHookService(t, nil)
+	c := closedConfig(1)
+	c.Plugins = []config.Plugin{{Name: "vmq_webhooks"}}
+	b := startBroker(t, c)
+	w := b.AdminWebhooks()
+	type endpoint struct{ hook, path string }
+	for _, e := range []endpoint{{"auth_on_register", "/y"}, {"auth_on_publish", "/x"}, {"on_client_gone", "/x"}, {"auth_on_publish", "/a"}} {
+		if err := w.Register(t.Context(), admin.Webhook{Hook: e.hook, Endpoint: s.URL + e.path, Base64: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var list []endpoint
+	for _, x := range w.List() {
+		list = append(list, endpoint{x.Hook, strings.TrimPrefix(x.Endpoint, s.URL)})
+	}
+	if want := []endpoint{{"on_client_gone", "/x"}, {"auth_on_register", "/y"}, {"auth_on_publish", "/x"}, {"auth_on_publish", "/a"}}; !slices.Equal(list, want) {
+		t.Errorf("%v, want %v", list, want)
+	}
+	if got := w.Cache(); len(got) != 0 {
+		t.Errorf("figures before anything was asked: %+v", got)
+	}
+	pub := enter(t, b, asClient(codec.V311, "c", "", ""))
+	pub.put("t", 1, 1, "")
+	pub.ack(codec.PUBACK, 1)
+	want := []admin.CacheStat{{Stat: "misses", Endpoint: s.URL + "/y", Hook: "auth_on_register", Value: 1}, {Stat: "misses", Endpoint: s.URL + "/x", Hook: "auth_on_publish", Value: 1}}
+	if got := w.Cache(); !slices.Equal(got, want) {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+	w.ClearCache()
+	if got := w.Cache(); len(got) != 0 {
+		t.Errorf("figures after cache clear: %+v", got)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
-	"time"
 )
 
 // alive returns the bytes of live heap.
@@ -54,23 +53,30 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-func BenchmarkLoadMillion(b *testing.B) {
-	const n = 1_000_000
-	for name, text := range map[string][]byte{"rules": globalRules(n), "users": userRules(n)} {
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			for b.Loop() {
+// BenchmarkLoad shows that a rule costs the same time and memory in files of all
+// sizes.
+func BenchmarkLoad(b *testing.B) {
+	for _, n := range []int{10_000, 100_000, 1_000_000} {
+		for _, tt := range []struct {
+			name string
+			text []byte
+		}{{"rules", globalRules(n)}, {"users", userRules(n)}} {
+			b.Run(fmt.Sprint(n, " ", tt.name), func(b *testing.B) {
 				before := alive()
-				start := time.Now()
-				table, err := Parse("f", text)
-				if err != nil {
-					b.Fatal(err)
+				b.SetBytes(int64(len(tt.text)))
+				b.ReportAllocs()
+				var table *Table
+				for b.Loop() {
+					var err error
+					if table, err = Parse("f", tt.text); err != nil {
+						b.Fatal(err)
+					}
 				}
-				b.ReportMetric(time.Since(start).Seconds(), "s/load")
-				b.ReportMetric(float64(alive()-before)/n, "B/each")
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/each")
+				b.ReportMetric(float64(alive()-before)/float64(n), "B/each")
 				runtime.KeepAlive(table)
-			}
-		})
+			})
+		}
 	}
 }
 

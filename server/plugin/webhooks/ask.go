@@ -96,7 +96,7 @@ func askOne[R, M any](ctx context.Context, p *Plugin, c *call[R, M], e *endpoint
 	if err != nil {
 		return malformed[M](p, e, err)
 	}
-	if age >= 0 && c.key != nil {
+	if age > 0 && c.key != nil {
 		k := kept{endpoint: e}
 		if m != nil {
 			k.modifiers = c.keep(m)

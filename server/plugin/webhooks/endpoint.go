@@ -118,7 +118,7 @@ func (e *endpoint) exchange(ctx context.Context, body []byte) ([]byte, time.Dura
 
 var maxAgeText = regexp.MustCompile(`(?i)max-age=(\d+)`)
 
-// maxAge is how long an answer may be kept; negative when it may not.
+// maxAge is how long an answer may be kept; 0 when it may not.
 func maxAge(h http.Header) time.Duration {
 	for _, v := range h.Values("Cache-Control") {
 		if m := maxAgeText.FindStringSubmatch(v); m != nil {
@@ -129,5 +129,5 @@ func maxAge(h http.Header) time.Duration {
 			return time.Duration(n) * time.Second
 		}
 	}
-	return -1
+	return 0
 }

@@ -78,8 +78,10 @@ func appendProperty(dst []byte, key int, ps codec.Properties) []byte {
 			if many {
 				dst = append(dst, '[')
 			}
-		} else if dst = append(dst, ','); !many {
+		} else if !many {
 			break // cannot be: the packet was checked
+		} else {
+			dst = append(dst, ',')
 		}
 		first = false
 		dst = appendValue(dst, k.kind, p)

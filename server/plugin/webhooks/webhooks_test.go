@@ -452,17 +452,19 @@ func TestCache(t *testing.T) {
 	if f := p.Figures()[0]; f.Hits != 0 || f.Misses != 0 || f.Entries != 0 {
 		t.Errorf("%+v", f)
 	}
-	age = ""
-	for range 2 {
-		publish(r, &m)
-	}
-	if n := len(s.requests()); n != 3 {
-		t.Errorf("%d requests: nothing may be kept without max-age", n)
+	for i, none := range []string{"", "max-age=0"} {
+		age = none
+		for range 2 {
+			publish(r, &m)
+		}
+		if n := len(s.requests()); n != 3+2*i || p.Figures()[0].Entries != 0 {
+			t.Errorf("%q: %d requests, %d answers are kept", none, n, p.Figures()[0].Entries)
+		}
 	}
 }
 
 func TestMaxAge(t *testing.T) {
-	for value, want := range map[string]time.Duration{"": -1, "no-store": -1, "max-age=7": 7 * time.Second, "private, MAX-AGE=0": 0, "max-age=-1": -1, "max-age=99999999999999999999": (1<<31 - 1) * time.Second} {
+	for value, want := range map[string]time.Duration{"": 0, "no-store": 0, "max-age=7": 7 * time.Second, "private, MAX-AGE=0": 0, "max-age=-1": 0, "max-age=99999999999999999999": (1<<31 - 1) * time.Second} {
 		if got := maxAge(http.Header{"Cache-Control": {value}}); got != want {
 			t.Errorf("%q: %v", value, got)
 		}
