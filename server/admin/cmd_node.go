@@ -67,8 +67,12 @@ func nodeStop(ctx context.Context, c *Call) error {
 func nodeHistory(_ context.Context, c *Call) error { return c.text(c.Node.Cluster.History()) }
 
 func nodeSyncStatus(_ context.Context, c *Call) error {
+	partitions, err := c.Node.Cluster.Synced()
+	if err != nil {
+		return refuse("there is no replicated data: %s", oneLine(err))
+	}
 	var rows [][]any
-	for _, p := range c.Node.Cluster.Synced() {
+	for _, p := range partitions {
 		rows = append(rows, []any{p.Name, p.Synced})
 	}
 	return output.AllRows(c.Out, []string{"SWC Partition", "InitSynced"}, rows)
@@ -76,7 +80,7 @@ func nodeSyncStatus(_ context.Context, c *Call) error {
 
 func nodeFlagSynced(_ context.Context, c *Call) error {
 	if err := c.Node.Cluster.FlagSynced(); err != nil {
-		return err
+		return refuse("there is no replicated data: %s", oneLine(err))
 	}
 	return c.done()
 }

@@ -100,8 +100,8 @@ type Cluster interface {
 	// Members are all nodes, this one included, and whether this one reaches
 	// them.
 	Members() []Member
-	// Join makes the node a member of another one's cluster. The error is a
-	// word: self_join, not_reachable, non_empty_node.
+	// Join makes the node a member of another one's cluster. The error is the
+	// reason why not, such as self_join, not_reachable, non_empty_node.
 	Join(ctx context.Context, node string) error
 	// Leave takes a member out. report is told how it goes on.
 	Leave(ctx context.Context, node string, o LeaveOptions, report func(string)) error
@@ -109,7 +109,7 @@ type Cluster interface {
 	History() string
 	// Synced tells for each partition of the replicated data whether it was
 	// synchronised once.
-	Synced() []Partition
+	Synced() ([]Partition, error)
 	FlagSynced() error
 }
 

@@ -43,6 +43,11 @@ func (r *reader) command() error {
 	r.rest = r.rest[k:]
 	cmd, extra := r.node.lookUp(words)
 	wantsHelp := slices.Contains(r.rest, "--help") || slices.Contains(r.rest, "-h")
+	if len(words) > 0 {
+		if plugin, ok := r.node.lacking(words[0]); ok {
+			return unreadable("No command %q: the plugin %s does not run.", words[0], plugin)
+		}
+	}
 	if cmd == nil || len(extra) > 0 && cmd.Words == "" {
 		return &Refusal{Text: r.node.Usage(words), Plain: true, Code: 1}
 	}
@@ -70,6 +75,9 @@ func (r *reader) pairs() error {
 	for len(r.rest) > 0 && !strings.HasPrefix(r.rest[0], "-") {
 		arg := r.rest[0]
 		r.rest = r.rest[1:]
+		if key, value, ok := strings.Cut(arg, "="); ok && (key == "" || value == "") {
+			return unreadable("Empty value in argument: %q", arg)
+		}
 		if !r.takesKeys() {
 			bad = append(bad, arg)
 			continue
@@ -92,8 +100,6 @@ func (r *reader) pair(arg string) error {
 	switch {
 	case !ok:
 		return unreadable("Invalid arguments: %s ", arg)
-	case key == "" || value == "":
-		return unreadable("Empty value in argument: %q", arg)
 	case r.call.cmd.Pairs:
 		if _, twice := r.call.keys[key]; !twice {
 			r.call.words = append(r.call.words, key)

@@ -44,3 +44,12 @@ func (n *Node) below(group string) (out []*Command) {
 	}
 	return out
 }
+
+// bringers are the plugins that bring groups of commands.
+var bringers = map[string]string{"bridge": "vmq_bridge", "script": "vmq_diversity", "webhooks": "vmq_webhooks", "webui": "vmq_web_ui"}
+
+// lacking gives the plugin that brings a group of commands and does not run.
+func (n *Node) lacking(group string) (plugin string, ok bool) {
+	plugin, ok = bringers[group]
+	return plugin, ok && len(n.below(group)) == 0
+}

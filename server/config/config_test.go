@@ -142,7 +142,8 @@ func TestErrors(t *testing.T) {
 		{"no output", "reactor.send_buffer_limit = 0\n", "must be from 4096 bytes"},
 		{"option of one as listener", "listener.tcp.auth_plugins = 127.0.0.1:9\n", "there is no setting with that name"},
 		{"long line", "nodename = " + strings.Repeat("x", 70000) + "\n", "line is longer than 65536 bytes"},
-		{"not UTF-8", "nodename = \xff@b\n", "file is not UTF-8"},
+		{"not UTF-8", "nodename = \uFFFD@b\nnodename = \xff@b\n", "vernemq.conf:3: file is not UTF-8"},
+		{"unknown module", "http_modules = [vmq_health_http, nosuch]\n", `vernemq.conf:2: Error transforming datatype for: http_modules: "nosuch" is not a module`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := loadText(t, listen+c.text)
@@ -213,7 +214,8 @@ func TestListenerLevels(t *testing.T) {
 // TestWarnings says in one line which keys do nothing yet; switching off what
 // is not there is no reason for a word.
 func TestWarnings(t *testing.T) {
-	l, err := loadText(t, listen+"listener.vmq.clustering = 127.0.0.1:44053\nplugins.vmq_acl = off\nplugins.vmq_bridge = on\nmax_queued_messages = 7\nerlang.max_ports = 2000\nsystree_enabled = off\n")
+	l, err := loadText(t, listen+"listener.vmq.clustering = 127.0.0.1:44053\nplugins.vmq_acl = off\nplugins.vmq_bridge = on\nmax_queued_messages = 7\nerlang.max_ports = 2000\nsystree_enabled = off\n"+
+		"retry_interval = 3\nlistener.http.a = 127.0.0.1:9\nlistener.http.a.http_modules = vmq_web_ui\nretry_interval = 4\n", "retry_interval=5", "retry_interval=6")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,8 +223,9 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("an old name has no effect")
 	}
 	got := strings.Join(l.Warnings, "\n")
-	if len(l.Warnings) != 2 || !strings.Contains(got, "max_queued_messages is an old name of max_online_messages") ||
+	if len(l.Warnings) != 4 || !strings.Contains(got, "max_queued_messages is an old name of max_online_messages") ||
 		!strings.Contains(got, "not available yet: listener.vmq.clustering") || !strings.Contains(got, "plugins.vmq_bridge") ||
+		!strings.Contains(got, ":11: retry_interval is set on line 8 already") || !strings.Contains(got, "vmq_web_ui of listener.http.a") ||
 		strings.Contains(got, "vmq_acl") || strings.Contains(got, "systree") {
 		t.Error(got)
 	}

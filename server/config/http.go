@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -26,6 +27,21 @@ type HTTPPublish struct {
 	// says.
 	Predefined               bool
 	ClientID, User, Password string
+}
+
+// webUI is a module of VerneMQ that this broker lacks.
+const webUI = "vmq_web_ui"
+
+// modules are what an HTTP listener may serve.
+var modules = []string{"vmq_metrics_http", "vmq_http_mgmt_api", "vmq_status_http", "vmq_health_http", "vmq_http_v2_api", "vmq_http_pub", webUI}
+
+func checkModules(v string) string {
+	for _, m := range list(v) {
+		if !slices.Contains(modules, m) {
+			return fmt.Sprintf("%q is not a module, acceptable ones are: %s", m, strings.Join(modules, ", "))
+		}
+	}
+	return ""
 }
 
 // httpPublish resolves the options of vmq_http_pub: the listener's own, else
@@ -78,6 +94,9 @@ func (l *Loaded) httpListener(transport, name string) (HTTPListener, error) {
 	}
 	if li.Modules = list(l.value(key + ".http_modules")); len(li.Modules) == 0 {
 		li.Modules = list(l.value("http_modules"))
+	}
+	if slices.Contains(li.Modules, webUI) {
+		l.Warnings = append(l.Warnings, fmt.Sprintf("not available yet: %s of %s", webUI, key))
 	}
 	for _, m := range li.Modules {
 		mode := l.value(key + ".http_module." + m + ".auth.mode")

@@ -43,6 +43,7 @@ func Load(path string, overrides []string, dirs Dirs) (*Loaded, error) {
 	settings, errs := overriding(overrides)
 	p.settings, p.errs = append(p.settings, settings...), append(p.errs, errs...)
 	l := &Loaded{settings: map[string]Setting{}, dirs: dirs, file: path, overrides: overrides}
+	l.Warnings = repeated(p.settings)
 	errs = slices.Concat(p.errs, l.take(p.settings))
 	if len(errs) == 0 {
 		errs = l.build()
@@ -65,6 +66,21 @@ func overriding(overrides []string) (settings []Setting, errs Errors) {
 		settings = append(settings, Setting{Key: k, Value: v, File: "--set " + k})
 	}
 	return settings, errs
+}
+
+// repeated tells of keys that one file sets twice. Another file may well set a
+// key again: that is what includes are for.
+func repeated(settings []Setting) (warnings []string) {
+	type place struct{ key, file string }
+	first := map[place]int{}
+	for _, s := range settings {
+		p := place{s.Key, s.File}
+		if line, twice := first[p]; twice && s.Line > 0 {
+			warnings = append(warnings, fmt.Sprintf("%s: %s is set on line %d already: the last one counts", s.where(), s.Key, line))
+		}
+		first[p] = s.Line
+	}
+	return warnings
 }
 
 // take checks the settings against the schema; the last one of a key counts.
@@ -188,8 +204,11 @@ func (l *Loaded) check(name, why string) error {
 		return nil
 	}
 	s, ok := l.settings[name]
-	if !ok {
+	switch {
+	case !ok:
 		return fmt.Errorf("%s invalid, %s", name, why)
+	case s.File == "": // a listener started at run time, whose name nobody knows
+		return errors.New(why)
 	}
 	return fmt.Errorf("%s: %s invalid, %s", s.where(), name, why)
 }

@@ -49,7 +49,7 @@ func (c *Config) withListener(transport, name, address string, options map[strin
 			delete(l.settings, k)
 		}
 	}
-	settings := []Setting{{Key: key, Value: address, File: key}}
+	settings := []Setting{{Key: key, Value: address}}
 	for o, v := range options {
 		if find(key+"."+o) != nil {
 			settings = append(settings, Setting{Key: key + "." + o, Value: v, File: "option " + o})

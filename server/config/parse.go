@@ -92,7 +92,8 @@ func readFile(path string) (string, error) {
 // text reads the lines of a file.
 func (p *parser) text(path, text string) {
 	if !utf8.ValidString(text) {
-		p.errs = append(p.errs, fmt.Errorf("%s: file is not UTF-8", path))
+		line := 1 + strings.Count(validPart(text), "\n")
+		p.errs = append(p.errs, fmt.Errorf("%s:%d: file is not UTF-8", path, line))
 		return
 	}
 	text = strings.TrimPrefix(text, "\ufeff")
@@ -104,6 +105,16 @@ func (p *parser) text(path, text string) {
 			p.errs = append(p.errs, err)
 		}
 	}
+}
+
+// validPart is a text up to its first byte that is not UTF-8.
+func validPart(text string) string {
+	for i, r := range text {
+		if r == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD") {
+			return text[:i]
+		}
+	}
+	return text
 }
 
 // scanner walks through the lines of a file.

@@ -60,7 +60,7 @@ var listenerOptions = []listenerOption{
 	{"pskfile_separator", stringType, "ssl", "", none, ":", none, ignored, "What separates identity and key in that file."},
 	{"config_mod", atomType, "", "http https", none, none, "vmq_http_config", ignored, "Internal to VerneMQ."},
 	{"config_fun", atomType, "", "http https", none, none, "config", ignored, "Internal to VerneMQ."},
-	{"http_modules", wordList, "", "http https", none, none, "[]", 0, "What this listener serves; [] is the value of http_modules."},
+	{"http_modules", httpModules, "", "http https", none, none, "[]", 0, "What this listener serves; [] is the value of http_modules."},
 	{"max_request_line_length", atLeast(1), "", "http https ws wss", none, none, "8000", 0, "Longest request line, in bytes."},
 	{"max_header_value_length", atLeast(1), "", "http https ws wss", none, none, "4096", 0, "Longest header value, in bytes."},
 }
@@ -131,7 +131,7 @@ func (o *listenerOption) has(m marks) bool { return o.marks&m != 0 }
 func httpKeys() []key {
 	mode := enum("noauth", "apikey")
 	keys := []key{
-		{"http_modules", wordList, "[vmq_metrics_http,vmq_http_mgmt_api, vmq_status_http, vmq_health_http, vmq_http_v2_api]", 0, "What HTTP listeners serve."},
+		{"http_modules", httpModules, "[vmq_metrics_http,vmq_http_mgmt_api, vmq_status_http, vmq_health_http, vmq_http_v2_api]", 0, "What HTTP listeners serve."},
 		{"http_module.$name.auth.mode", mode, "noauth", 0, "Whether a module asks for an API key."},
 		{"http_module.vmq_http_mgmt_api.auth.mode", mode, "apikey", 0, "Whether the management API asks for an API key."},
 		{"http_module.vmq_http_v2_api.auth.mode", mode, "apikey", 0, "Whether the second API asks for an API key."},

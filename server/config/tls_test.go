@@ -100,6 +100,19 @@ func TestNewListener(t *testing.T) {
 	}
 }
 
+// TestNewListenerRefuses says why in words that do without the listener's name,
+// which its starter does not know.
+func TestNewListenerRefuses(t *testing.T) {
+	t.Parallel()
+	c := &Config{}
+	if _, err := c.NewListener("ssl", "x", "127.0.0.1:0", nil); err == nil || err.Error() != "certfile is not set" {
+		t.Error(err)
+	}
+	if _, err := c.NewHTTPListener("https", "x", "127.0.0.1:0", nil); err == nil || err.Error() != "certfile is not set" {
+		t.Error(err)
+	}
+}
+
 // TestNewListenerInherits has what is not given from the listener's transport,
 // and from all listeners.
 func TestNewListenerInherits(t *testing.T) {

@@ -32,6 +32,7 @@ var (
 	willDelay    = datatype{"client or a number with one of s, h, d, w, m, y", orWord("client", checkExpiry)}
 	percent      = datatype{"percent", checkPercent}
 	wordList     = datatype{"list of words", accept}
+	httpModules  = datatype{"list of HTTP modules", checkModules}
 	address      = datatype{"ADDRESS:PORT", checkAddress}
 	addressUnix  = datatype{"ADDRESS:PORT or local:PATH:0", checkAddressUnix}
 	hostPort     = datatype{"HOST:PORT", checkHostPort}
