@@ -43,7 +43,7 @@ func (s *Session) send(p *queue.Publication, e queue.Entry) {
 		s.keep(p, e)
 		return
 	}
-	if p.Expires != 0 && s.host.Unix() >= p.Expires {
+	if p.Expires != 0 && s.host.Unix() > p.Expires {
 		m.Inc(metrics.QueueMessageExpired)
 		s.unwrite(e.Ref)
 		return
