@@ -31,6 +31,8 @@
 //	a closed                the connection is closed, and nothing has come
 //	a bye 82                DISCONNECT with this code (MQTT 5 only), and closed
 //	a refused 81            CONNACK with this code (MQTT 5 only), and closed
+//	a wrong 81 30 "t" 05    connects with a clean session, sends a packet, and is
+//	                        told bye with this code
 //	a drop                  closes the socket
 //	a shut                  closes it in the direction to the broker
 //	a connect               connects with a clean session

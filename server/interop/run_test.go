@@ -56,6 +56,7 @@ func init() {
 		"persist": func(r *run, c *client, _ string) error { return r.connect(c, "00", "110000012c", "connack 0 00*") },
 		"resume":  (*run).resume,
 		"end":     (*run).end,
+		"wrong":   (*run).wrong,
 		"wait":    wait,
 	}
 }
@@ -100,7 +101,7 @@ func (r *run) line(l *line) error {
 		return r.send(c, l.what, max(n, 1))
 	}
 	switch l.verb {
-	case "connect", "persist", "resume", "drop", "wait":
+	case "connect", "persist", "resume", "wrong", "drop", "wait":
 	default:
 		if c.conn == nil {
 			return errors.New("client is not connected")
@@ -129,6 +130,18 @@ func (r *run) resume(c *client, _ string) error {
 		return r.connect(c, "00", "", "connack 0 00")
 	}
 	return r.connect(c, "00", "110000012c", "connack 1 00*")
+}
+
+// wrong sends a packet that ends the connection with a code.
+func (r *run) wrong(c *client, what string) error {
+	code, packet, _ := strings.Cut(what, " ")
+	if err := r.connect(c, "02", "", "connack 0 00*"); err != nil {
+		return err
+	}
+	if err := r.send(c, packet, 1); err != nil {
+		return err
+	}
+	return r.ends(c, "disconnect "+code)
 }
 
 func (r *run) end(c *client, _ string) error {
