@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"vernemq/queue"
 	"vernemq/server/admin/httpapi"
@@ -26,6 +27,9 @@ func (p publisher) Publish(ctx context.Context, m *httpapi.Publication) error {
 		return errors.New(t)
 	}
 	x := queue.Publication{Topic: []byte(m.Topic), Payload: m.Payload, QoS: m.QoS, Retain: m.Retain}
+	if depth := p.config.Load().TopicMaxDepth; depth > 0 && strings.Count(m.Topic, "/") >= depth {
+		return httpapi.ErrTopic
+	}
 	mountpoint := m.Mountpoint
 	if err := p.authorize(ctx, m, &x, &mountpoint); err != nil {
 		return err
@@ -53,13 +57,8 @@ func (p publisher) authorize(ctx context.Context, m *httpapi.Publication, x *que
 		if a.Result != hooks.OK {
 			return httpapi.ErrAuthentication
 		}
-		if c := a.Modifiers; c != nil {
-			if c.ClientID != nil {
-				who.ID, who.Mountpoint = *c.ClientID, *c.Mountpoint
-			}
-			if c.Username != nil {
-				who.Username, who.HasUsername = *c.Username, true
-			}
+		if err := changeAuthor(&who, a.Modifiers, len(x.Payload)); err != nil {
+			return err
 		}
 	}
 	*mountpoint = who.Mountpoint
@@ -72,11 +71,32 @@ func (p publisher) authorize(ctx context.Context, m *httpapi.Publication, x *que
 		return httpapi.ErrAuthorization
 	}
 	if c := a.Modifiers; c != nil {
+		if c.Payload != nil || c.Topic != nil && (*c.Topic)[0] == '$' {
+			return httpapi.ErrAuthorization
+		}
 		set(&x.Topic, c.Topic)
-		set(&x.Payload, c.Payload)
 		set(&x.QoS, c.QoS)
 		set(&x.Retain, c.Retain)
 		set(mountpoint, c.Mountpoint)
+	}
+	return nil
+}
+
+// changeAuthor takes over what plugins want of who publishes: another mountpoint
+// or user name, but no other client (reference: HTTP publish).
+func changeAuthor(who *hooks.Client, m *hooks.RegisterModifiers, size int) error {
+	if m == nil {
+		return nil
+	}
+	if m.ClientID != nil && *m.ClientID != who.ID {
+		return httpapi.ErrAuthentication
+	}
+	if m.MaxMessageSize != nil && *m.MaxMessageSize > 1 && size > *m.MaxMessageSize {
+		return httpapi.ErrTooLarge
+	}
+	set(&who.Mountpoint, m.Mountpoint)
+	if m.Username != nil {
+		who.Username, who.HasUsername = *m.Username, true
 	}
 	return nil
 }
