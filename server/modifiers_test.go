@@ -3,12 +3,14 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"vernemq/codec"
 	"vernemq/queue"
+	"vernemq/server/admin"
 	"vernemq/server/hooks"
 )
 
@@ -159,6 +161,10 @@ func TestRegisterModifiers(t *testing.T) {
 			}
 			if !b.has("mp", fmt.Sprint("other", i)) || b.has("", fmt.Sprint("c", i)) {
 				t.Error("the client has its old name")
+			}
+			shown := seen(t, b, &admin.Scan{Details: admin.Connections}, func(s *admin.Session) string { return s.ID + " " + s.User })
+			if want := fmt.Sprint("other", i, " new name"); !slices.Contains(shown, want) {
+				t.Errorf("%q, want %q", shown, want)
 			}
 		}
 		c := asClient(codec.V311, "k", "keep", "")
