@@ -44,7 +44,7 @@ func (s *Session) send(p *queue.Publication, e queue.Entry) {
 		return
 	}
 	if p.Expires != 0 && s.host.Unix() > p.Expires {
-		m.Inc(metrics.QueueMessageExpired)
+		s.expire(p)
 		s.unwrite(e.Ref)
 		return
 	}
@@ -85,6 +85,7 @@ func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
 		m.Inc(metrics.QueueMessageDrop) // counts as delivered [MQTT-3.1.2-25]
 		s.unwrite(e.Ref)
 		m.Inc(metrics.LimitPacketOut)
+		s.host.Dropped(PacketTooLarge, p)
 		return
 	}
 	if e.QoS > 0 {
@@ -178,7 +179,7 @@ func (s *Session) useAlias(p *queue.Publication, d *queue.Delivery) {
 func (s *Session) wait(p *queue.Publication, e queue.Entry) {
 	if limit := s.limits.MaxOnline; limit >= 0 && s.Queued() >= limit {
 		s.host.Metrics().Inc(metrics.LimitOnline)
-		s.drop()
+		s.drop(p)
 		s.unwrite(e.Ref)
 		return
 	}
@@ -198,7 +199,7 @@ func (s *Session) keep(p *queue.Publication, e queue.Entry) {
 		s.host.Metrics().Inc(metrics.QueueMessageUnhandled)
 		return
 	}
-	if !s.room() {
+	if !s.room(p) {
 		s.unwrite(e.Ref)
 		return
 	}
@@ -217,12 +218,28 @@ func (s *Session) saturated() bool {
 // looked up, because none of them could be queued.
 func (s *Session) refuse() {
 	s.host.Metrics().Inc(metrics.QueueMessageIn)
-	s.drop()
+	s.drop(nil)
 }
 
-func (s *Session) drop() {
+// drop counts a message for which the queue has no room, nil when it is not
+// known which one it is.
+func (s *Session) drop(p *queue.Publication) {
 	s.host.Metrics().Inc(metrics.QueueMessageDrop)
-	s.host.Dropped()
+	s.host.Dropped(QueueFull, p)
+}
+
+// expire counts a message whose expiry interval has passed.
+func (s *Session) expire(p *queue.Publication) {
+	s.host.Metrics().Inc(metrics.QueueMessageExpired)
+	s.host.Dropped(MessageExpired, p)
+}
+
+// with has drop or expire look at a message that was queued.
+func (s *Session) with(m *queue.Message, f func(*queue.Publication)) {
+	p := &s.host.Scratch().Out
+	p.View(m)
+	f(p)
+	p.Reset()
 }
 
 // resume goes on with a session after the client came back: what was in
@@ -267,7 +284,7 @@ func (s *Session) pump() {
 		}
 		x := e.waiting.Pop()
 		if x.Msg.Expires != 0 && x.Msg.Expired(s.host.Unix()) {
-			s.host.Metrics().Inc(metrics.QueueMessageExpired)
+			s.with(x.Msg, s.expire)
 			s.unwrite(x.Ref)
 		} else {
 			sc.Out.View(x.Msg)
