@@ -81,7 +81,7 @@ const maxInflight = 65534
 func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
 	d := s.delivery(&e)
 	m := s.host.Metrics()
-	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) {
+	if s.mayBeTooLarge(p) && s.tooLarge(p.Size(d)) {
 		m.Inc(metrics.QueueMessageDrop) // counts as delivered [MQTT-3.1.2-25]
 		s.unwrite(e.Ref)
 		m.Inc(metrics.LimitPacketOut)
@@ -165,7 +165,7 @@ func (s *Session) useAlias(p *queue.Publication, d *queue.Delivery) {
 		return
 	}
 	d.Alias = uint16(len(e.topics)) + 1
-	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) { // it fits without
+	if s.mayBeTooLarge(p) && s.tooLarge(p.Size(d)) { // it fits without
 		d.Alias = 0
 		return
 	}
@@ -342,11 +342,8 @@ func (s *Session) sendAgain() bool {
 // fits tells whether a message in flight is not too large for the client as
 // it is connected now.
 func (s *Session) fits(x *queue.Flight) bool {
-	if s.maxPacket == 0 {
-		return true
-	}
 	p := &s.host.Scratch().Out
 	p.View(x.Msg)
 	defer p.Reset()
-	return p.Size(s.delivery(&x.Entry)) <= int(s.maxPacket)
+	return !s.mayBeTooLarge(p) || !s.tooLarge(p.Size(s.delivery(&x.Entry)))
 }
