@@ -39,6 +39,7 @@
 //	a persist               connects with a session of 300 s, which is new
 //	a resume                connects with that session, which is there
 //	a end                   disconnects
+//	a as 4                  has this version from its next connection on
 //	- wait 1.5              seconds
 //
 // When a case ends, the clients that are still connected must be so, and must

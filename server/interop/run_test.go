@@ -32,10 +32,11 @@ type run struct {
 
 // client is one of its clients.
 type client struct {
-	name string
-	conn net.Conn // nil while it is not connected
-	r    *bufio.Reader
-	id   uint16 // of the PUBLISH that came last
+	name  string
+	level byte     // of its protocol
+	conn  net.Conn // nil while it is not connected
+	r     *bufio.Reader
+	id    uint16 // of the PUBLISH that came last
 }
 
 // verbs are what a line may do.
@@ -57,6 +58,7 @@ func init() {
 		"resume":  (*run).resume,
 		"end":     (*run).end,
 		"wrong":   (*run).wrong,
+		"as":      as,
 		"wait":    wait,
 	}
 }
@@ -90,7 +92,7 @@ func (r *run) run() error {
 func (r *run) line(l *line) error {
 	c := r.clients[l.client]
 	if c == nil {
-		c = &client{name: l.client}
+		c = &client{name: l.client, level: r.level}
 		r.clients[l.client] = c
 	}
 	if times, ok := strings.CutPrefix(l.verb, ">"); ok {
@@ -101,13 +103,22 @@ func (r *run) line(l *line) error {
 		return r.send(c, l.what, max(n, 1))
 	}
 	switch l.verb {
-	case "connect", "persist", "resume", "wrong", "drop", "wait":
+	case "as", "connect", "persist", "resume", "wrong", "drop", "wait":
 	default:
 		if c.conn == nil {
 			return errors.New("client is not connected")
 		}
 	}
 	return verbs[l.verb](r, c, l.what)
+}
+
+func as(_ *run, c *client, letter string) error {
+	level, ok := levelOf[letter]
+	if !ok {
+		return errors.New("unknown version")
+	}
+	c.level = level
+	return nil
 }
 
 func wait(_ *run, _ *client, what string) error {
@@ -126,7 +137,7 @@ func (r *run) connect(c *client, flags, props, want string) error {
 }
 
 func (r *run) resume(c *client, _ string) error {
-	if r.level&0x7f == 3 { // has no Session Present
+	if c.level == 3 { // has no Session Present
 		return r.connect(c, "00", "", "connack 0 00")
 	}
 	return r.connect(c, "00", "110000012c", "connack 1 00*")
@@ -152,7 +163,7 @@ func (r *run) end(c *client, _ string) error {
 }
 
 func (r *run) send(c *client, what string, times int) error {
-	out, err := notation{level: r.level, lastID: c.id}.render(what)
+	out, err := notation{level: c.level, lastID: c.id}.render(what)
 	if err != nil {
 		return err
 	}
@@ -178,7 +189,7 @@ func (r *run) next(c *client) (string, error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return "", err
 	}
-	p, err := readPacket(c.r, r.level)
+	p, err := readPacket(c.r, c.level)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "", fmt.Errorf("nothing for %v", patience)
@@ -239,7 +250,7 @@ func (r *run) goesOn(c *client) error {
 
 // ends expects the last packet of a connection, which MQTT 3 does not have.
 func (r *run) ends(c *client, last string) error {
-	if r.level&0x7f == 5 {
+	if c.level == 5 {
 		if err := r.comes(c, last); err != nil {
 			return err
 		}

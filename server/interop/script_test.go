@@ -40,7 +40,7 @@ var (
 )
 
 // levelOf are the protocol levels by their letters.
-var levelOf = map[rune]byte{'3': 3, '4': 4, '5': 5, 'b': 131, 'c': 132}
+var levelOf = map[string]byte{"3": 3, "4": 4, "5": 5, "b": 131, "c": 132}
 
 // readScript reads a file. The error names the line that is wrong.
 func readScript(file string) (s *script, err error) {
@@ -68,7 +68,7 @@ func (s *script) take(file string, number int, text string) error {
 	if m := titleLine.FindStringSubmatch(text); m != nil {
 		c := testCase{title: m[1]}
 		for _, letter := range m[2] {
-			c.levels = append(c.levels, levelOf[letter])
+			c.levels = append(c.levels, levelOf[string(letter)])
 		}
 		s.cases = append(s.cases, c)
 		return nil
