@@ -91,11 +91,9 @@ func (c *client) Presence(online bool) {
 	}
 }
 
-func (c *client) Dropped(why session.Loss, p *queue.Publication) {
-	if why == session.QueueFull {
-		c.loop.drops[c]++ // for the log
-	}
-	c.tellDropped(why, p)
+func (c *client) Dropped() {
+	c.loop.drops[c]++
+	c.dropped()
 }
 
 func (c *client) Redeliver(share uint32, m *queue.Message) { c.loop.redeliver(share, m) }

@@ -81,20 +81,11 @@ func (c *client) Left(s *session.Session, how session.Departure) {
 	}
 }
 
-var losses = [...]string{session.QueueFull: "queue_full", session.MessageExpired: "expired", session.PacketTooLarge: "max_packet_size_exceeded"}
-
-// tellDropped tells on_message_drop. Without p it is not known which message was
-// lost.
-func (c *client) tellDropped(why session.Loss, p *queue.Publication) {
-	ev := c.loop.broker.hooks.Snapshot().OnMessageDrop
-	if ev == nil {
-		return
+// dropped tells on_message_drop that a client's queue was full.
+func (c *client) dropped() {
+	if ev := c.loop.broker.hooks.Snapshot().OnMessageDrop; ev != nil {
+		ev.Tell(&hooks.Drop{Message: hooks.Message{Client: whoIs(&c.session)}, Reason: "queue_full"})
 	}
-	d := &hooks.Drop{Message: hooks.Message{Client: whoIs(&c.session)}, Reason: losses[why]}
-	if p != nil {
-		d.Topic, d.Payload, d.QoS, d.Retain, d.Properties = p.Topic, p.Payload, p.QoS, p.Retain, c.loop.propertiesOf(p)
-	}
-	ev.Tell(d)
 }
 
 // tellRegistered has on_client_wakeup and on_register told when a client comes

@@ -100,8 +100,7 @@ type Unsubscribe struct {
 	Properties codec.Properties
 }
 
-// Drop is a message that did not reach a client. Its topic is nil when the oldest
-// of a full queue on disk was dropped, which nobody reads.
+// Drop is a message that did not reach a client.
 type Drop struct {
 	Message
 	Reason string // queue_full, expired, max_packet_size_exceeded

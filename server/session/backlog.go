@@ -191,9 +191,9 @@ func (s *Session) take(r Reading, list []store.Queued) {
 		case b.surplus > 0 && (!r.Reverse || b.keep <= 0): // counted as dropped already
 			b.surplus--
 		case q.Msg.Expired(now):
-			s.with(q.Msg, s.expire)
+			s.host.Metrics().Inc(metrics.QueueMessageExpired)
 		case old && b.keep <= 0:
-			s.with(q.Msg, s.drop)
+			s.drop()
 		default:
 			if old {
 				b.keep--
@@ -234,7 +234,7 @@ func (s *Session) dropFront(list []store.Queued) {
 		case b.surplus > 0: // counted as dropped already
 			b.surplus--
 		case q.Msg.Expired(now):
-			s.with(q.Msg, s.expire)
+			s.host.Metrics().Inc(metrics.QueueMessageExpired)
 		default:
 			if x := q.Msg.Expires; x != 0 && (b.soonest == 0 || x < b.soonest) {
 				b.soonest = x
@@ -251,8 +251,8 @@ func (s *Session) dropFront(list []store.Queued) {
 }
 
 // room makes room for one more entry in the backlog of an absent client: with
-// lifo the oldest entry goes, with fifo the new one, p, is refused.
-func (s *Session) room(p *queue.Publication) bool {
+// lifo the oldest entry goes, with fifo the new one is refused.
+func (s *Session) room() bool {
 	limit, b := s.limits.MaxOffline, s.backlog
 	if limit < 0 || b == nil && limit > 0 || b != nil && b.len-b.surplus < limit {
 		return true
@@ -266,21 +266,14 @@ func (s *Session) room(p *queue.Publication) bool {
 		}
 	}
 	s.host.Metrics().Inc(metrics.LimitOffline)
+	s.drop()
 	if b == nil || !s.limits.LIFO {
-		s.drop(p)
 		return false
 	}
-	s.drop(nil)
 	if b.surplus++; b.surplus >= dropAtOnce && !b.reading {
 		s.read(Reading{From: b.next, Max: b.surplus})
 	}
 	return true
-}
-
-// roomFor is room for a message that was queued.
-func (s *Session) roomFor(m *queue.Message) (ok bool) {
-	s.with(m, func(p *queue.Publication) { ok = s.room(p) })
-	return ok
 }
 
 // park leaves what waits for a client that just left to the store, which has
@@ -298,7 +291,7 @@ func (s *Session) park() {
 		switch {
 		case e.QoS == 0:
 			s.host.Metrics().Inc(metrics.QueueMessageUnhandled)
-		case s.roomFor(e.Msg):
+		case s.room():
 			s.write(&e, nil)
 			s.shelf().leave(e.Ref.Seq, e.Msg.Expires)
 			e.Msg.Release()

@@ -44,7 +44,7 @@ func (s *Session) send(p *queue.Publication, e queue.Entry) {
 		return
 	}
 	if p.Expires != 0 && s.host.Unix() > p.Expires {
-		s.expire(p)
+		m.Inc(metrics.QueueMessageExpired)
 		s.unwrite(e.Ref)
 		return
 	}
@@ -85,7 +85,6 @@ func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
 		m.Inc(metrics.QueueMessageDrop) // counts as delivered [MQTT-3.1.2-25]
 		s.unwrite(e.Ref)
 		m.Inc(metrics.LimitPacketOut)
-		s.host.Dropped(PacketTooLarge, p)
 		return
 	}
 	if e.QoS > 0 {
@@ -179,7 +178,7 @@ func (s *Session) useAlias(p *queue.Publication, d *queue.Delivery) {
 func (s *Session) wait(p *queue.Publication, e queue.Entry) {
 	if limit := s.limits.MaxOnline; limit >= 0 && s.Queued() >= limit {
 		s.host.Metrics().Inc(metrics.LimitOnline)
-		s.drop(p)
+		s.drop()
 		s.unwrite(e.Ref)
 		return
 	}
@@ -199,7 +198,7 @@ func (s *Session) keep(p *queue.Publication, e queue.Entry) {
 		s.host.Metrics().Inc(metrics.QueueMessageUnhandled)
 		return
 	}
-	if !s.room(p) {
+	if !s.room() {
 		s.unwrite(e.Ref)
 		return
 	}
@@ -218,28 +217,12 @@ func (s *Session) saturated() bool {
 // looked up, because none of them could be queued.
 func (s *Session) refuse() {
 	s.host.Metrics().Inc(metrics.QueueMessageIn)
-	s.drop(nil)
+	s.drop()
 }
 
-// drop counts a message for which the queue has no room, nil when it is not
-// known which one it is.
-func (s *Session) drop(p *queue.Publication) {
+func (s *Session) drop() {
 	s.host.Metrics().Inc(metrics.QueueMessageDrop)
-	s.host.Dropped(QueueFull, p)
-}
-
-// expire counts a message whose expiry interval has passed.
-func (s *Session) expire(p *queue.Publication) {
-	s.host.Metrics().Inc(metrics.QueueMessageExpired)
-	s.host.Dropped(MessageExpired, p)
-}
-
-// with has drop or expire look at a message that was queued.
-func (s *Session) with(m *queue.Message, f func(*queue.Publication)) {
-	p := &s.host.Scratch().Out
-	p.View(m)
-	f(p)
-	p.Reset()
+	s.host.Dropped()
 }
 
 // resume goes on with a session after the client came back: what was in
@@ -284,7 +267,7 @@ func (s *Session) pump() {
 		}
 		x := e.waiting.Pop()
 		if x.Msg.Expires != 0 && x.Msg.Expired(s.host.Unix()) {
-			s.with(x.Msg, s.expire)
+			s.host.Metrics().Inc(metrics.QueueMessageExpired)
 			s.unwrite(x.Ref)
 		} else {
 			sc.Out.View(x.Msg)

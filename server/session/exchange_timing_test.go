@@ -42,7 +42,7 @@ func (h *bareHost) Arm(uint32)                                               {}
 func (h *bareHost) Presence(bool)                                            {}
 func (h *bareHost) Accompanied() bool                                        { return false }
 func (h *bareHost) Inherit(*queue.Message, queue.Entry) bool                 { return false }
-func (h *bareHost) Dropped(Loss, *queue.Publication)                         {}
+func (h *bareHost) Dropped()                                                 {}
 func (h *bareHost) Ended()                                                   {}
 func (h *bareHost) Subscribe(*codec.Filter, uint32) (bool, codec.ReasonCode) { return true, 0 }
 

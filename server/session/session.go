@@ -94,24 +94,13 @@ type Host interface {
 	// whether one of them has taken it.
 	Accompanied() bool
 	Inherit(m *queue.Message, e queue.Entry) bool
-	// Dropped tells that the client does not get a message, and why. p is borrowed,
-	// and nil where nobody has looked at the message.
-	Dropped(why Loss, p *queue.Publication)
+	// Dropped tells that a message was lost because the queue was full.
+	Dropped()
 	// Ended tells that the session is over and the client is to be forgotten:
 	// it has no subscriptions and no messages. The session is not used
 	// afterwards.
 	Ended()
 }
-
-// Loss is why a client does not get a message.
-type Loss uint8
-
-// The reasons.
-const (
-	QueueFull Loss = iota
-	MessageExpired
-	PacketTooLarge // for the client's Maximum Packet Size
-)
 
 // Scratch is space that the sessions of a loop share during a call.
 type Scratch struct {

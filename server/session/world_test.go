@@ -87,14 +87,7 @@ func (c *fakeClient) Unix() int64           { return worldEpoch + int64(c.world.
 func (c *fakeClient) Scratch() *Scratch     { return &c.world.scratch }
 func (c *fakeClient) Metrics() *metrics.Set { return &c.world.metrics }
 func (c *fakeClient) Arm(deadline uint32)   { c.due = deadline }
-
-func (c *fakeClient) Dropped(why Loss, p *queue.Publication) {
-	if why != QueueFull {
-		c.world.say("%s lost %q: %s", c.name, p.Payload, []string{MessageExpired: "expired", PacketTooLarge: "too large"}[why])
-		return
-	}
-	c.world.say("%s dropped a message", c.name)
-}
+func (c *fakeClient) Dropped()              { c.world.say("%s dropped a message", c.name) }
 
 func (c *fakeClient) Presence(online bool) {
 	if !online {
