@@ -106,9 +106,19 @@ func (m *Message) Payload() []byte { return m.buf[uint32(m.topicLen)+m.propsLen:
 // Size is the number of bytes that the message occupies.
 func (m *Message) Size() int { return cap(m.buf) + 64 }
 
+// ExpiresAt is the second after which a message expires whose interval begins
+// now (Unix second). As now is rounded down, such a message may live up to a
+// second too long, but never too short. An interval of 0 has passed at once.
+func ExpiresAt(now int64, interval uint32) int64 {
+	if interval == 0 {
+		return now - 1
+	}
+	return now + int64(interval)
+}
+
 // Expired tells whether the message's expiry interval has passed at now (Unix
 // seconds).
-func (m *Message) Expired(now int64) bool { return m.Expires != 0 && now >= m.Expires }
+func (m *Message) Expired(now int64) bool { return m.Expires != 0 && now > m.Expires }
 
 // Ref names an entry in the store. The zero Ref names none.
 type Ref struct {

@@ -66,7 +66,7 @@ func TestExpired(t *testing.T) {
 		t.Error("a message without expiry expired")
 	}
 	m.Expires = 100
-	if m.Expired(99) || !m.Expired(100) {
+	if m.Expired(100) || !m.Expired(101) {
 		t.Error("expiry at the wrong second")
 	}
 }

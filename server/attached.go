@@ -39,7 +39,7 @@ func (c *client) setOthers(list []*attached) {
 
 // attach adds a connection to a client that has one.
 func (l *loop) attach(c *client, conn *reactor.Conn, p *codec.Connect, adm *admission, limits *session.Limits, f codec.Frame) {
-	a := &attached{client: c, conn: conn, login: loginOf(p, uint32(l.unix()), c.created)}
+	a := &attached{client: c, conn: conn, login: loginOf(adm, uint32(l.unix()), c.created)}
 	a.session = session.New(a, c.session.Mountpoint, c.session.ID)
 	a.timer = l.addTimer(&a.session)
 	c.setOthers(append(c.others(), a))

@@ -109,7 +109,7 @@ func (l *loop) changeMessage(s *session.Session, p *queue.Publication, m *hooks.
 		p.Retain = *m.Retain
 	}
 	if m.Properties != nil {
-		p.Forward = q.changeProperties(*m.Properties, func(expiry uint32) { p.Expires = l.unix() + int64(expiry) })
+		p.Forward = q.changeProperties(*m.Properties, func(expiry uint32) { p.Expires = queue.ExpiresAt(l.unix(), expiry) })
 	}
 	if m.Throttle > 0 {
 		l.pause(connOf(s), m.Throttle)

@@ -30,13 +30,16 @@ type login struct {
 	since uint32 // Unix second
 }
 
-// loginOf is the login of a CONNECT, nil if it says no more than when the client
-// was made.
-func loginOf(p *codec.Connect, now, created uint32) *login {
-	if !p.HasUsername && now == created {
-		return nil
+// loginOf is the login of a client that was admitted, nil if it says no more
+// than when the client was made.
+func loginOf(a *admission, now, created uint32) *login {
+	if a.User == nil {
+		if now == created {
+			return nil
+		}
+		return &login{since: now}
 	}
-	return &login{string(p.Username), p.HasUsername, now}
+	return &login{*a.User, true, now}
 }
 
 func (c *client) Clock() uint32             { return c.loop.clock() }

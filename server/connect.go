@@ -41,7 +41,7 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, p *codec.Connect, f 
 		cl = l.newClient(a.mountpoint, a.id)
 	}
 	cl.conn = c
-	cl.login = loginOf(p, uint32(l.unix()), cl.created)
+	cl.login = loginOf(a, uint32(l.unix()), cl.created)
 	c.SetUser(cl)
 	l.tellRegistered(c, a, p)
 	l.metrics.Answered(a.arrival)

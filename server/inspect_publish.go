@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"vernemq/queue"
 	"vernemq/server/admin/httpapi"
@@ -26,6 +27,9 @@ func (p publisher) Publish(ctx context.Context, m *httpapi.Publication) error {
 		return errors.New(t)
 	}
 	x := queue.Publication{Topic: []byte(m.Topic), Payload: m.Payload, QoS: m.QoS, Retain: m.Retain}
+	if depth := p.config.Load().TopicMaxDepth; depth > 0 && strings.Count(m.Topic, "/") >= depth {
+		return httpapi.ErrTopic
+	}
 	mountpoint := m.Mountpoint
 	if err := p.authorize(ctx, m, &x, &mountpoint); err != nil {
 		return err
@@ -58,7 +62,8 @@ func (p publisher) authorize(ctx context.Context, m *httpapi.Publication, x *que
 		return httpapi.ErrAuthorization
 	}
 	if c := a.Modifiers; c != nil {
-		if c.Payload != nil { // what was published is what the requester has said
+		// What was published is what the requester has said, and no topic of the broker's own.
+		if c.Payload != nil || c.Topic != nil && (*c.Topic)[0] == '$' {
 			return httpapi.ErrAuthorization
 		}
 		set(&x.Topic, c.Topic)

@@ -3,12 +3,14 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"vernemq/codec"
 	"vernemq/queue"
+	"vernemq/server/admin"
 	"vernemq/server/hooks"
 )
 
@@ -159,6 +161,10 @@ func TestRegisterModifiers(t *testing.T) {
 			}
 			if !b.has("mp", fmt.Sprint("other", i)) || b.has("", fmt.Sprint("c", i)) {
 				t.Error("the client has its old name")
+			}
+			shown := seen(t, b, &admin.Scan{Details: admin.Connections}, func(s *admin.Session) string { return s.ID + " " + s.User })
+			if want := fmt.Sprint("other", i, " new name"); !slices.Contains(shown, want) {
+				t.Errorf("%q, want %q", shown, want)
 			}
 		}
 		c := asClient(codec.V311, "k", "keep", "")
@@ -356,6 +362,8 @@ func TestReauthorize(t *testing.T) {
 					x.Code = codec.NotAuthorized
 				case "less":
 					x.QoS = 0
+				case "old":
+					x.Filter.Filter = []byte("new")
 				}
 				m.Topics = append(m.Topics, x)
 			}
@@ -365,6 +373,8 @@ func TestReauthorize(t *testing.T) {
 		plug(t, b, "p", h)
 		p := enter(t, b, asClient(codec.V5, "c", "", ""))
 		p.sub("gone", "less", "same", "$share/g/shared")
+		p.send(codec.AppendSubscribe(nil, codec.V5, 10, 7, []codec.Filter{{Filter: []byte("old"), QoS: 1}}))
+		p.expect(codec.SUBACK)
 		again := func(id, user string, want bool) {
 			t.Helper()
 			if changed, err := b.Reauthorize(t.Context(), "", id, user); changed != want || err != nil {
@@ -377,13 +387,14 @@ func TestReauthorize(t *testing.T) {
 		again("c", "alice", true)
 		again("c", "alice", false)
 		w := enter(t, b, asClient(codec.V5, "w", "", ""))
-		for i, topic := range []string{"gone", "less", "same", "shared"} {
+		for i, topic := range []string{"gone", "less", "same", "shared", "old", "new"} {
 			w.put(topic, 1, uint16(i+1), topic)
 			w.ack(codec.PUBACK, uint16(i+1))
 		}
-		for _, want := range []string{"less 0", "same 1", "shared 1"} {
-			if m := p.got(); fmt.Sprint(string(m.Payload), " ", m.QoS) != want {
-				t.Errorf("%s %d, want %s", m.Payload, m.QoS, want)
+		for _, want := range []string{"less 0 false", "same 1 false", "shared 1 false", "new 1 true"} {
+			m := p.got()
+			if got := fmt.Sprint(string(m.Payload), " ", m.QoS, " ", m.Props.HasSubscriptionID()); got != want {
+				t.Errorf("%s, want %s", got, want)
 			}
 		}
 		again("c", "bob", true) // refused altogether

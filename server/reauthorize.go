@@ -107,12 +107,13 @@ func (l *loop) resubscribe(c *client, old, now *hooks.Topic) (changed bool) {
 	if !renamed && old.QoS == now.QoS {
 		return false
 	}
-	if renamed && !l.unsubscribe(c, old.Filter.Filter) {
+	x := l.subscriptionOf(c, old.Filter.Filter)
+	if x == nil {
 		return false // the client has ended it in the meantime
 	}
-	id := uint32(0)
-	if x := l.subscriptionOf(c, old.Filter.Filter); x != nil {
-		id = x.options.ID
+	id := x.options.ID
+	if renamed {
+		l.unsubscribe(c, old.Filter.Filter)
 	}
 	l.subscribe(c, &now.Filter, id)
 	return true

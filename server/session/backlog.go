@@ -29,7 +29,7 @@ type backlog struct {
 	ticket  uint32   // of the latest reading
 	fresh   int      // entries added since it was asked for
 	removed []uint64 // entries that were acknowledged since then: it may have seen them
-	soonest int64    // Unix second before which no entry expires, 0 = none does
+	soonest int64    // Unix second up to which no entry expires, 0 = none does
 }
 
 // unknown is backlog.soonest after a restart.
@@ -262,7 +262,7 @@ func (s *Session) room() bool {
 	if limit < 0 || b == nil && limit > 0 || b != nil && b.len-b.surplus < limit {
 		return true
 	}
-	if b != nil && b.soonest != 0 && s.host.Unix() >= b.soonest && !b.reading {
+	if b != nil && b.soonest != 0 && s.host.Unix() > b.soonest && !b.reading {
 		known := b.soonest != unknown
 		b.soonest = 0
 		s.read(Reading{From: b.next, Max: pageEntries})

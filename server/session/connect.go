@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 
 	"vernemq/codec"
+	"vernemq/queue"
 	"vernemq/server/metrics"
 )
 
@@ -192,8 +193,24 @@ func (l *Limits) maxPacketSize() uint32 {
 	return uint32(1 + codec.LengthSize(l.MaxRemaining) + l.MaxRemaining)
 }
 
-// tooLarge tells that a packet is larger than the client takes [MQTT-3.1.2-24].
-func (s *Session) tooLarge(size int) bool { return s.maxPacket != 0 && size > int(s.maxPacket) }
+// tooLarge tells that a packet is larger than the client takes [MQTT-3.1.2-24],
+// or than a packet can be.
+func (s *Session) tooLarge(size int) bool {
+	return s.maxPacket != 0 && size > int(s.maxPacket) || size > largestPacket
+}
+
+const largestPacket = 1 + 4 + codec.MaxRemaining // bytes
+
+// mayBeTooLarge tells that it has to be asked about a message at all. One that
+// came in the largest packet may go out in one that is larger still, by its
+// properties.
+func (s *Session) mayBeTooLarge(p *queue.Publication) bool {
+	return s.maxPacket != 0 || len(p.Topic)+len(p.Forward)+len(p.Payload) > codec.MaxRemaining-publishCost
+}
+
+// publishCost is more than what a PUBLISH has besides topic, forwarded properties
+// and payload, in bytes.
+const publishCost = 64
 
 // Refuse gives the CONNACK that refuses a CONNECT, or nothing where the
 // protocol wants silence: a malformed packet of MQTT 3 [MQTT-3.1.4-1], or a

@@ -43,7 +43,7 @@ func (s *Session) send(p *queue.Publication, e queue.Entry) {
 		s.keep(p, e)
 		return
 	}
-	if p.Expires != 0 && s.host.Unix() >= p.Expires {
+	if p.Expires != 0 && s.host.Unix() > p.Expires {
 		m.Inc(metrics.QueueMessageExpired)
 		s.lose(Overdue, p, &e)
 		s.unwrite(e.Ref)
@@ -82,7 +82,7 @@ const maxInflight = 65534
 func (s *Session) dispatch(p *queue.Publication, e queue.Entry) {
 	d := s.delivery(&e)
 	m := s.host.Metrics()
-	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) {
+	if s.mayBeTooLarge(p) && s.tooLarge(p.Size(d)) {
 		m.Inc(metrics.QueueMessageDrop) // counts as delivered [MQTT-3.1.2-25]
 		s.lose(PacketTooLarge, p, &e)
 		s.unwrite(e.Ref)
@@ -166,7 +166,7 @@ func (s *Session) useAlias(p *queue.Publication, d *queue.Delivery) {
 		return
 	}
 	d.Alias = uint16(len(e.topics)) + 1
-	if s.maxPacket != 0 && s.tooLarge(p.Size(d)) { // it fits without
+	if s.mayBeTooLarge(p) && s.tooLarge(p.Size(d)) { // it fits without
 		d.Alias = 0
 		return
 	}
@@ -332,11 +332,8 @@ func (s *Session) sendAgain() bool {
 // fits tells whether a message in flight is not too large for the client as
 // it is connected now.
 func (s *Session) fits(x *queue.Flight) bool {
-	if s.maxPacket == 0 {
-		return true
-	}
 	p := &s.host.Scratch().Out
 	p.View(x.Msg)
 	defer p.Reset()
-	return p.Size(s.delivery(&x.Entry)) <= int(s.maxPacket)
+	return !s.mayBeTooLarge(p) || !s.tooLarge(p.Size(s.delivery(&x.Entry)))
 }

@@ -294,7 +294,7 @@ func (s *Session) fireWill() {
 	p.Topic, p.Forward, p.Payload = w.data[:w.topic], w.data[w.topic:w.topic+w.forward], w.data[w.topic+w.forward:]
 	p.QoS, p.Retain, p.From = w.qos, w.retain, s.Key
 	if w.expires {
-		p.Expires = s.host.Unix() + int64(w.expiry)
+		p.Expires = queue.ExpiresAt(s.host.Unix(), w.expiry)
 	}
 	mountpoint := s.Mountpoint
 	if w.mountpoint != nil {

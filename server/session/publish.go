@@ -121,7 +121,7 @@ func (s *Session) route(m *codec.Publish) (code codec.ReasonCode, done bool) {
 		p.Forward = sc.Forward
 	}
 	if m.Props.HasExpiry {
-		p.Expires = s.host.Unix() + int64(m.Props.Expiry)
+		p.Expires = queue.ExpiresAt(s.host.Unix(), m.Props.Expiry)
 	}
 	mountpoint, props := s.Mountpoint, m.Props.Raw
 	if v := s.host.AuthPublish(s, p, props); v != nil {

@@ -25,8 +25,8 @@ type Publication struct {
 
 // Publisher publishes messages as a client would, after asking the plugins.
 type Publisher interface {
-	// Publish returns ErrAuthentication, ErrAuthorization or ErrTooLarge when the
-	// message is refused.
+	// Publish returns ErrTopic, ErrAuthentication, ErrAuthorization or ErrTooLarge
+	// when the message is refused.
 	Publish(context.Context, *Publication) error
 	// MaxSize is the largest body in bytes, 0 for no limit.
 	MaxSize() int
@@ -39,6 +39,7 @@ func (r refusal) Error() string { return string(r) }
 
 // The refusals of a Publisher.
 var (
+	ErrTopic          error = refusal("Invalid topic")
 	ErrAuthentication error = refusal("Authentication failure.")
 	ErrAuthorization  error = refusal("Authorization failure.")
 	ErrTooLarge       error = refusal("Payload too large.")
@@ -120,6 +121,8 @@ func (h *publish) publish(w http.ResponseWriter, r *http.Request) {
 	switch err := h.to.Publish(r.Context(), p); {
 	case err == nil:
 		say(w, http.StatusOK, "Published")
+	case errors.Is(err, ErrTopic):
+		say(w, http.StatusBadRequest, ErrTopic.Error())
 	case errors.Is(err, ErrAuthentication):
 		say(w, http.StatusUnauthorized, ErrAuthentication.Error())
 	case errors.Is(err, ErrAuthorization):
@@ -133,7 +136,6 @@ func (h *publish) publish(w http.ResponseWriter, r *http.Request) {
 
 // What is wrong with a request, in the words of the reference.
 var (
-	errTopic      = refusal("Invalid topic")
 	errQoS        = refusal("Invalid QoS value. Must be in range 0..2")
 	errRetain     = refusal("Invalid retain flag. Must be in true or false")
 	errProperties = refusal("User properties need to be a key/value list (json encoded)")
@@ -169,8 +171,8 @@ func read(r *http.Request, body []byte) (p *Publication, err error) {
 	default:
 		return nil, errEncoding
 	}
-	if codec.ValidTopic([]byte(p.Topic)) != nil || p.Topic[0] == '$' {
-		return nil, errTopic
+	if topic := []byte(p.Topic); !codec.ValidText(topic) || codec.ValidTopic(topic) != nil || topic[0] == '$' {
+		return nil, ErrTopic
 	}
 	return p, nil
 }

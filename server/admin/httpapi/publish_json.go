@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+
+	"vernemq/codec"
 )
 
 // fromJSON reads a message that is a JSON object. Numbers and truth values may
@@ -23,7 +25,7 @@ func fromJSON(body []byte) (*Publication, error) {
 		return nil, errJSON
 	}
 	if in.Topic == nil {
-		return nil, errTopic
+		return nil, ErrTopic
 	}
 	p := &Publication{Topic: *in.Topic, ClientID: in.ClientID, User: in.User, Password: in.Password}
 	var text string
@@ -80,7 +82,7 @@ func userProperties(b []byte) (out [][2]string, err error) {
 			value, err2 := d.Token()
 			n, ok1 := name.(string)
 			v, ok2 := value.(string)
-			if err1 != nil || err2 != nil || !ok1 || !ok2 || len(n) > math.MaxUint16 || len(v) > math.MaxUint16 {
+			if err1 != nil || err2 != nil || !ok1 || !ok2 || !codec.ValidText([]byte(n)) || !codec.ValidText([]byte(v)) {
 				return nil, errProperties
 			}
 			out = append(out, [2]string{n, v})

@@ -24,6 +24,8 @@ func (p *publisher) Publish(_ context.Context, m *Publication) error {
 		return ErrAuthentication
 	case m.Topic == "forbidden":
 		return ErrAuthorization
+	case m.Topic == "deep":
+		return ErrTopic
 	case m.Topic == "broken":
 		return context.Canceled
 	}
@@ -47,6 +49,9 @@ func TestPublish(t *testing.T) {
 		{"wildcard", `-H '` + json + `' -d '{"topic":"a/#"}' /`, `400 Invalid topic`},
 		{"empty", `-H '` + json + `' -d '{"topic":""}' /`, `400 Invalid topic`},
 		{"the broker's", `-H '` + json + `' -d '{"topic":"$SYS/x"}' /`, `400 Invalid topic`},
+		{"too many levels", `-H '` + json + `' -d '{"topic":"deep"}' /`, `400 Invalid topic`},
+		{"longer than a string may be", `-H '` + json + `' -d '{"topic":"` + strings.Repeat("x", 65536) + `"}' /`, `400 Invalid topic`},
+		{"NUL in a property", `-H '` + json + `' -d '{"topic":"a","user_properties":[{"a":"\u0000"}]}' /`, `400 User properties need to be a key/value list (json encoded)`},
 		{"QoS", `-H '` + json + `' -d '{"topic":"a","qos":3}' /`, `400 Invalid QoS value. Must be in range 0..2`},
 		{"QoS text", `-H '` + octets + `' -H 'topic: t' -H 'qos: x' -d x /`, `400 Invalid QoS value. Must be in range 0..2`},
 		{"half a QoS", `-H '` + json + `' -d '{"topic":"a","qos":1.5}' /`, `400 Invalid QoS value. Must be in range 0..2`},
@@ -64,6 +69,9 @@ func TestPublish(t *testing.T) {
 		{"large", `-H '` + json + `' -d '` + strings.Repeat("x", 2000) + `' /`, `413 Payload too large.`},
 	} {
 		p := &publisher{max: 1000}
+		if c.what == "longer than a string may be" {
+			p.max = 0
+		}
 		s := httptest.NewServer(Publish(p, nil, always(PublishOptions{Mountpoint: "mp"})))
 		lines := strings.Split(strings.TrimSpace(request(t, s, c.line)), "\n")
 		s.Close()
