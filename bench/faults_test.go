@@ -51,7 +51,7 @@ func TestFaults(t *testing.T) {
 				}
 			}
 			to.conn.Write(p)
-		}}, want: "the broker ended all connections"},
+		}}, want: "the broker ended all connections", change: func(l *Load) { l.Duration = 10 * time.Second }},
 		"ends one": {broker: &fakeBroker{fault: func(_ *fakeBroker, n int, to *fakeClient, p []byte) {
 			if n == 20 {
 				to.conn.Close()
