@@ -109,7 +109,7 @@ func TestPartialReport(t *testing.T) {
 	}
 	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) { l.Warm, l.PID = 0, os.Getpid() })
 	run := Execute(t.Context(), l, Options{})
-	if m := run.Flow; m == nil || m.Delivered < 100 || m.Latency.P50 <= 0 || run.Broker == nil || m.CPU <= 0 {
+	if m := run.Flow; m == nil || m.Latency.Count < 100 || run.Broker == nil || m.Delivered > 0 && m.CPU <= 0 {
 		t.Errorf("%+v", run.Flow)
 	}
 }

@@ -51,14 +51,14 @@ func TestOpenLoop(t *testing.T) {
 	const held = 150 * time.Millisecond
 	var once bool
 	b.fault = func(_ *fakeBroker, n int, to *fakeClient, p []byte) {
-		if n == 100 && !once {
+		if n == 20 && !once {
 			once = true
 			time.AfterFunc(held, func() { close(gate) })
 			<-gate // the broker does nothing for a while
 		}
 		to.conn.Write(p)
 	}
-	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) { l.Warm, l.Duration, l.Rate, l.QoS, l.Inflight = 0, 500*time.Millisecond, 400, 1, 1 })
+	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) { l.Warm, l.Duration, l.Rate, l.QoS, l.Inflight = 0, 500*time.Millisecond, 200, 1, 1 })
 	run := Execute(t.Context(), l, Options{})
 	m := run.Flow
 	if len(run.Failures) > 0 || m == nil {
