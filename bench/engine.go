@@ -3,7 +3,6 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 
 	"vernemq/bench/hist"
@@ -178,7 +177,6 @@ func (w *worker) do(c command, r *reply) error {
 			r.Published[p.number] = p.next
 		}
 	case opSettle:
-		w.pace.from = math.MaxInt64
 		w.settle(c.Published, r)
 	default:
 		return fmt.Errorf("cannot do %q", c.Op)

@@ -17,7 +17,7 @@ type pacer struct {
 	clear  bool // empty retained messages
 	start  int64
 	end    int64
-	from   int64   // messages that were due before are not measured; none between phases
+	from   int64   // messages that were due before are not measured
 	period float64 // between messages over all publishers; 0: closed loop
 	each   uint32  // messages of a publisher at most; 0: no limit
 	turn   int     // the publisher whose turn it is
@@ -173,6 +173,10 @@ func (w *worker) closedTurn(at int64) {
 	}
 }
 
+// unmeasured stands for the due time of a message of the warm-up. The publisher
+// says so, since the subscriber's worker may not know yet when that ends.
+const unmeasured = 0
+
 // send puts a message into a publisher's output.
 func (w *worker) send(c *client, due int64) {
 	topic := c.topic
@@ -191,6 +195,9 @@ func (w *worker) send(c *client, due int64) {
 	if w.pace.clear {
 		payload = nil
 	} else {
+		if due < w.pace.from {
+			due = unmeasured
+		}
 		stamp{due, uint32(c.number), c.next}.put(payload)
 	}
 	c.out = append(codec.AppendPublishHead(c.out, w.version, w.pace.first, topic, c.id, nil, len(payload)), payload...)

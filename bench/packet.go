@@ -146,7 +146,7 @@ func (w *worker) account(c *client, s stamp, at int64) {
 	if w.plan.Kind == Offline || w.plan.Kind == Retained { // the message is old on purpose
 		from = c.due
 	}
-	if s.due >= w.pace.from {
+	if s.due != unmeasured {
 		w.latency.Record(at - from)
 	}
 }

@@ -3,7 +3,6 @@ package bench
 import (
 	"crypto/tls"
 	"fmt"
-	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -122,7 +121,7 @@ const (
 
 func newWorker(p *plan, index int, all []under) (*worker, error) {
 	w := &worker{plan: p, version: codec.Version(p.Level), index: index, under: all, bell: -1,
-		pace: pacer{from: math.MaxInt64}, events: make([]unix.EpollEvent, eventsAtOnce), buf: make([]byte, bufferSize+2*p.Size), pattern: make([]byte, p.Size)}
+		events: make([]unix.EpollEvent, eventsAtOnce), buf: make([]byte, bufferSize+2*p.Size), pattern: make([]byte, p.Size)}
 	for i := range w.pattern {
 		w.pattern[i] = byte(i)
 	}

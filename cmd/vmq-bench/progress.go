@@ -67,7 +67,10 @@ func line(s bench.Sample) string {
 		out += fmt.Sprintf("  %.0f connects/s", s.Connected)
 	}
 	if s.Sent > 0 || s.Delivered > 0 {
-		out += fmt.Sprintf("  in %.0f/s  out %.0f/s  p50 %.2f ms  p99 %.2f ms", s.Sent, s.Delivered, s.P50, s.P99)
+		out += fmt.Sprintf("  in %.0f/s  out %.0f/s", s.Sent, s.Delivered)
+	}
+	if s.P99 > 0 { // not in the warm-up
+		out += fmt.Sprintf("  p50 %.2f ms  p99 %.2f ms", s.P50, s.P99)
 	}
 	if s.Memory > 0 {
 		out += fmt.Sprintf("  cpu %.0f%%  rss %.0f MiB", s.CPU, float64(s.Memory)/(1<<20))
