@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vernemq/codec"
+	"vernemq/server/hooks"
 	"vernemq/server/trace"
 )
 
@@ -220,4 +221,42 @@ func TestTraceChurn(t *testing.T) {
 	}
 	close(stop)
 	churn.Wait()
+}
+
+// TestTraceHooks shows what plugins are asked about a client's packets, and
+// what they answer, at once or later.
+func TestTraceHooks(t *testing.T) {
+	b := startBroker(t, closedConfig(2))
+	h := welcome()
+	h.AuthOnPublishM5.Now = nil
+	h.AuthOnPublishM5.Wait = func(_ context.Context, r *hooks.Message) hooks.PublishAnswer {
+		if string(r.Topic) == "no" {
+			return hooks.PublishAnswer{Result: hooks.Failed, Refusal: &hooks.Refusal{Cause: "not_this_one"}}
+		}
+		return hooks.PublishAnswer{Result: hooks.OK}
+	}
+	plug(t, b, "p", h)
+	x := startTracing(t, b, trace.Options{ID: "c", Truncate: 3})
+	p := connect(t, b, "c")
+	p.subscribe("t/#", 1)
+	p.publish("t/a", "hello", 1, 7)
+	p.publish("no", "hello", 1, 8)
+	x.await(t, "not_this_one")
+	x.await(t, "PUBACK(m8")
+	got := x.text()
+	pid := got[strings.Index(got, "PID <")+4:]
+	pid = pid[:strings.Index(pid, ">")+1]
+	got = strings.ReplaceAll(x.stop(t), pid, "P")
+	for _, want := range []string{
+		"P Calling auth_on_subscribe_m5(undefined,{[],<<\"c\">>}) with topics:\n    q:1, t: \"t/#\"\nP Hook returned \"ok\"\nP MQTT SEND: CID: \"c\" SUBACK",
+		"P Calling auth_on_publish_m5(undefined,{[],<<\"c\">>},1,t/a,false) with payload:\n    hel (truncated)\nP Hook returned \"ok\"\n",
+		"P Calling auth_on_publish_m5(undefined,{[],<<\"c\">>},1,no,false) with payload:\n    hel (truncated)\nP Hook returned not_this_one\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no\n%s\nin\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, "Calling auth_on_publish_m5"); n != 2 {
+		t.Errorf("asked %d times:\n%s", n, got)
+	}
 }

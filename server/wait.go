@@ -25,11 +25,18 @@ func ask[R, M any](l *loop, c *reactor.Conn, ch *hooks.Chain[R, M], r *R) (a hoo
 		}
 		delete(l.waiting, c)
 		if a, known = w.answer.(hooks.Answer[M]); known {
+			traceAnswer(l, c, r, &a)
 			return a, true
 		}
 	}
+	if x := l.taps[c]; x != nil && ch != nil {
+		x.asks(ch.Name(), r)
+	}
 	a, from := ch.Ask(r)
 	if a.Result != hooks.Later {
+		if ch != nil {
+			traceAnswer(l, c, r, &a)
+		}
 		return a, true
 	}
 	askLater(l, c, ch, r, from)

@@ -42,6 +42,8 @@ func (t *tool) ask(socket string, args []string, timeout time.Duration) (code in
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return 1, fmt.Errorf("no answer within %v", timeout)
+	case errors.Is(err, syscall.ECONNRESET):
+		return 1, daemon.ErrBusy
 	case errors.Is(err, syscall.EPIPE): // head and others want no more
 		return 1, nil
 	}

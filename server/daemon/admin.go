@@ -17,6 +17,9 @@ const mostConnections = 128
 // sends a request that Serve hands to its stream function. ErrNotRunning tells
 // that there is none.
 func DialAdmin(path string, request []byte) (*net.UnixConn, error) {
+	if n := len(adminWord) + len(request); n > maxRequest {
+		return nil, fmt.Errorf("command line is too long: %d bytes, at most %d are taken", n, maxRequest)
+	}
 	dir, name := filepath.Split(path)
 	if dir == "" {
 		dir = "."
@@ -33,7 +36,7 @@ func DialAdmin(path string, request []byte) (*net.UnixConn, error) {
 	_ = conn.SetWriteDeadline(time.Now().Add(controlTimeout))
 	if _, err := conn.Write(append([]byte(adminWord), request...)); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("cannot ask the node: %w", err)
+		return nil, unasked(err)
 	}
 	_ = conn.SetWriteDeadline(time.Time{})
 	return conn.(*net.UnixConn), nil

@@ -27,6 +27,10 @@ const (
 // ErrNotRunning tells that no broker answers in a data directory.
 var ErrNotRunning = errors.New("node is not running")
 
+// ErrBusy tells that the broker closed a connection before it read the request:
+// it answers mostConnections at a time.
+var ErrBusy = fmt.Errorf("the node has ended, or answers %d commands already", mostConnections)
+
 // Control answers requests on the control socket.
 type Control struct {
 	listener net.Listener
@@ -128,9 +132,12 @@ func Ask(dataDir, request string) (string, error) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(controlTimeout))
 	if _, err := fmt.Fprintln(conn, request); err != nil {
-		return "", fmt.Errorf("cannot ask the node: %w", err)
+		return "", unasked(err)
 	}
 	answer, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadString('\n')
+	if errors.Is(err, syscall.ECONNRESET) {
+		return "", ErrBusy
+	}
 	if err != nil {
 		return "", fmt.Errorf("cannot read the node's answer: %w", err)
 	}
@@ -146,6 +153,14 @@ func unreachable(err error) error {
 		return fmt.Errorf("cannot reach the node: %w: only the broker's user and root may", fs.ErrPermission)
 	}
 	return fmt.Errorf("cannot reach the node: %w", err)
+}
+
+// unasked is the error when a request cannot be written.
+func unasked(err error) error {
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return ErrBusy
+	}
+	return fmt.Errorf("cannot ask the node: %w", err)
 }
 
 // shortPath gives the control socket's path through an open descriptor of its

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLock(t *testing.T) {
@@ -68,4 +70,41 @@ func TestControl(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
+}
+
+// TestMasses refuses more commands than it answers at a time, in words, and
+// answers again when one has ended.
+func TestMasses(t *testing.T) {
+	dir := t.TempDir()
+	inside, leave := make(chan struct{}), make(chan struct{})
+	c, err := Serve(dir, slog.New(slog.DiscardHandler), Handlers{
+		Answer: func(string) string { return "yes" },
+		Stream: func(net.Conn, []byte) { inside <- struct{}{}; <-leave },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := DialAdmin(SocketPath(dir), make([]byte, maxRequest)); err == nil || !strings.Contains(err.Error(), "command line is too long") {
+		t.Errorf("a line of %d bytes: %v", maxRequest, err)
+	}
+	for range mostConnections {
+		conn, err := DialAdmin(SocketPath(dir), []byte("x\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		<-inside
+	}
+	if a, err := Ask(dir, "ping"); !errors.Is(err, ErrBusy) {
+		t.Errorf("one too many: %q, %v", a, err)
+	}
+	close(leave)
+	for range 1000 {
+		if _, err = Ask(dir, "ping"); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Errorf("no answer any more: %v", err)
 }

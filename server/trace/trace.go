@@ -54,6 +54,9 @@ func (t *Trace) Matches(mountpoint, id string) bool {
 	return t.options.ID == id && t.options.Mountpoint == mountpoint
 }
 
+// Truncate is the number of bytes of a payload that are shown.
+func (t *Trace) Truncate() int { return t.options.Truncate }
+
 // Say adds a line. Further lines of it are indented already.
 func (t *Trace) Say(format string, args ...any) {
 	t.mu.Lock()

@@ -114,8 +114,9 @@ func (s *Store) Valid(text, scope string) bool {
 
 const (
 	letters   = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	madeKey   = 32 // characters of a key that is made
-	shownPart = 6  // of these are shown
+	madeKey   = 32   // characters of a key that is made
+	shownPart = 6    // of these are shown
+	maxKey    = 1024 // characters: more would not fit into the header of a request
 )
 
 // Create makes a key.
@@ -137,7 +138,7 @@ func (s *Store) Add(text, scope string, expires time.Time) error {
 	switch {
 	case !slices.Contains(admin.Scopes, scope):
 		return ErrScope
-	case text == "" || len(text) < rules.MinLength:
+	case text == "" || len(text) < rules.MinLength || len(text) > max(maxKey, rules.MinLength):
 		return ErrLength
 	case !s.mayExpire(expires, rules):
 		return ErrExpiry

@@ -80,6 +80,9 @@ func TestExpiry(t *testing.T) {
 	if err := s.Add("short", "mgmt", now.AddDate(0, 0, 1)); !errors.Is(err, ErrLength) {
 		t.Errorf("short: %v", err)
 	}
+	if err := s.Add(strings.Repeat("x", 2000), "mgmt", now.AddDate(0, 0, 1)); !errors.Is(err, ErrLength) {
+		t.Errorf("long: %v", err)
+	}
 	k, err := s.Create("mgmt", now.AddDate(0, 0, 1))
 	if err != nil || len(k) != 40 || !s.Valid(k, "mgmt") {
 		t.Fatalf("%q, %v", k, err)
