@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
+
+	"vernemq/codec"
 )
 
 // shape is what a chain has to know of its hook.
@@ -84,6 +86,12 @@ func (c *Chain[R, M]) settle(l *link[R, M], r *R, a Answer[M]) Answer[M] {
 	case Failed:
 		if a.Refusal == nil {
 			return refuse[M](unspecified)
+		}
+		if x := a.Refusal; !codec.ValidText([]byte(x.Reason)) || !codec.ValidText([]byte(x.ServerReference)) {
+			l.complain("can't tell the client why", "hook", c.name.String(), "cause", "reason is no text of at most 65,535 bytes")
+			mute := *x
+			mute.Reason, mute.ServerReference = "", ""
+			return Answer[M]{Result: Failed, Refusal: &mute}
 		}
 		return Answer[M]{Result: Failed, Refusal: a.Refusal}
 	}

@@ -106,16 +106,12 @@ func (s *Session) pubcomp(a *codec.Ack) {
 }
 
 // ack writes an acknowledgement.
-func (s *Session) ack(t codec.Type, id uint16, code codec.ReasonCode) {
-	reason := ""
-	switch code {
-	case codec.NotAuthorized:
-		reason = s.explain("topics that begin with $ are the broker's own")
-	case codec.QuotaExceeded:
-		reason = s.explain(errStore.Text)
-	}
+func (s *Session) ack(t codec.Type, id uint16, code codec.ReasonCode) { s.ackWhy(t, id, code, "") }
+
+// ackWhy writes an acknowledgement with a reason for people.
+func (s *Session) ackWhy(t codec.Type, id uint16, code codec.ReasonCode, reason string) {
 	out := s.link.Output()
-	out.B = codec.AppendAck(out.B, s.version, t, id, code, reason)
+	out.B = codec.AppendAck(out.B, s.version, t, id, code, s.explain(reason))
 }
 
 // explain gives a Reason String, or none when the client asked for that or may

@@ -34,14 +34,14 @@ func (s *Session) publish(f codec.Frame) bool {
 		return s.publishExactlyOnce(m)
 	}
 	writes := s.host.Writes()
-	code, done := s.route(m)
+	code, reason, done := s.route(m)
 	if done && m.QoS == 1 {
 		if code == codec.QuotaExceeded && !s.v5() {
 			s.end(errStore)
 			return false
 		}
 		s.waitFor(writes)
-		s.ack(codec.PUBACK, m.PacketID, code)
+		s.ackWhy(codec.PUBACK, m.PacketID, code, reason)
 		s.countCode(metrics.PubackSent, code)
 	}
 	return s.link != nil
@@ -53,14 +53,14 @@ var slash = []byte{'/'}
 // routed at its first arrival, repeats are acknowledged only [MQTT-4.3.3-10].
 func (s *Session) publishExactlyOnce(m *codec.Publish) bool {
 	e, writes := s.more(), s.host.Writes()
-	code := codec.Success
+	code, reason := codec.Success, ""
 	if !e.received.Has(m.PacketID) && !e.earlier.Has(m.PacketID) {
 		if s.v5() && e.received.Len() >= int(s.limits.ReceiveMaxBroker) {
 			s.host.Metrics().Inc(metrics.LimitReceive)
 			return s.fail(errReceiveMax) // [MQTT-3.3.4-7]
 		}
 		var done bool
-		if code, done = s.route(m); !done {
+		if code, reason, done = s.route(m); !done {
 			return s.link != nil
 		}
 		if code < 0x80 {
@@ -75,7 +75,7 @@ func (s *Session) publishExactlyOnce(m *codec.Publish) bool {
 		s.countCode(metrics.PubrecSent, code) // repeats are not counted
 	}
 	s.waitFor(writes)
-	s.ack(codec.PUBREC, m.PacketID, code)
+	s.ackWhy(codec.PUBREC, m.PacketID, code, reason)
 	return true
 }
 
@@ -101,15 +101,16 @@ func (s *Session) pubrel(a *codec.Ack) {
 
 // route hands the message to the broker. Topics that begin with $ are the
 // broker's own: the client gets its acknowledgement, nobody the message. While
-// nothing can be stored, no message is accepted that would be acknowledged. It is
-// not done when the message has to wait, or the connection ends.
-func (s *Session) route(m *codec.Publish) (code codec.ReasonCode, done bool) {
+// nothing can be stored, no message is accepted that would be acknowledged. The
+// reason of a refusal is for people. It is not done when the message has to wait,
+// or the connection ends.
+func (s *Session) route(m *codec.Publish) (code codec.ReasonCode, reason string, done bool) {
 	if m.Topic[0] == '$' {
-		return s.reserved(), true
+		return s.reserved(), ownTopics, true
 	}
 	if m.QoS > 0 && !s.host.Safe() {
 		s.count(metrics.PublishError)
-		return codec.QuotaExceeded, true
+		return codec.QuotaExceeded, errStore.Text, true
 	}
 	sc := s.host.Scratch()
 	p := &sc.In
@@ -128,11 +129,12 @@ func (s *Session) route(m *codec.Publish) (code codec.ReasonCode, done bool) {
 		switch {
 		case v.Waits:
 			s.suspend()
-			return 0, false
+			return 0, "", false
 		case v.Refused:
-			return s.refusePublish(v)
+			code, done = s.refusePublish(v)
+			return code, v.Reason, done
 		case p.Topic[0] == '$':
-			return s.reserved(), true
+			return s.reserved(), ownTopics, true
 		}
 		if v.Mountpoint != nil {
 			mountpoint = *v.Mountpoint
@@ -143,8 +145,10 @@ func (s *Session) route(m *codec.Publish) (code codec.ReasonCode, done bool) {
 	}
 	s.host.Publish(s, mountpoint, p, props)
 	p.Reset()
-	return codec.Success, true
+	return codec.Success, "", true
 }
+
+const ownTopics = "topics that begin with $ are the broker's own"
 
 // reserved refuses a message to a topic of the broker.
 func (s *Session) reserved() codec.ReasonCode {
@@ -254,6 +258,9 @@ func (s *Session) subscribe(f codec.Frame) bool {
 	}
 	s.host.Subscribed(s, m.Filters, sc.Codes, m.Props)
 	reason := ""
+	if v != nil {
+		reason = s.explain(v.Reason)
+	}
 	if bytes.IndexByte(sc.Codes, byte(codec.QuotaExceeded)) >= 0 {
 		reason = s.explain("no more subscriptions are allowed")
 	}
