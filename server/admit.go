@@ -32,6 +32,7 @@ type admission struct {
 	will           *hooks.PublishModifiers
 	arrival        int64 // of the CONNECT, for metrics.Answered
 	identity       identity
+	said           []said // to traces
 }
 
 // step is what is to be done next.
@@ -296,7 +297,7 @@ func (l *loop) admitting(c *reactor.Conn, a *admission, f codec.Frame) bool {
 	}
 	switch {
 	case d != nil:
-		return l.turnAway(c, a, p, d)
+		return l.turnAway(c, a, p, d, codec.Frame{First: byte(codec.CONNECT) << 4, Body: body})
 	case done:
 		return l.settle(c, a, p, codec.Frame{First: byte(codec.CONNECT) << 4, Body: body})
 	case a.unfinished() && !a.suspended && l.waitsFor(c) == nil:
@@ -364,8 +365,11 @@ func (l *loop) settle(c *reactor.Conn, a *admission, p *codec.Connect, f codec.F
 }
 
 // turnAway ends the connection of a client that may not come.
-func (l *loop) turnAway(c *reactor.Conn, a *admission, p *codec.Connect, d *denial) bool {
+func (l *loop) turnAway(c *reactor.Conn, a *admission, p *codec.Connect, d *denial, connect codec.Frame) bool {
 	reply, err := l.refuse(p, a.id, d)
+	if l.traces != nil {
+		l.traceRefused(c, connect, reply)
+	}
 	out := c.Output()
 	out.B = append(out.B, reply...)
 	c.CloseAfterFlush(err, finishTimeout)

@@ -45,7 +45,7 @@ func (l *loop) attach(c *client, conn *reactor.Conn, p *codec.Connect, adm *admi
 	c.setOthers(append(c.others(), a))
 	conn.SetUser(a)
 	l.tellRegistered(conn, adm, p)
-	a.session.Join(l.linkTo(conn, c.session.Mountpoint, c.session.ID, f), p, &adm.Admission, limits)
+	a.session.Join(l.linkTo(conn, adm, f), p, &adm.Admission, limits)
 }
 
 func (a *attached) Arm(deadline uint32) { a.loop.wheel.Set(a.timer, deadline) }

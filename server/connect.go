@@ -45,7 +45,7 @@ func (l *loop) connectClient(c *reactor.Conn, a *admission, p *codec.Connect, f 
 	c.SetUser(cl)
 	l.tellRegistered(c, a, p)
 	l.metrics.Answered(a.arrival)
-	cl.session.Connect(l.linkTo(c, a.mountpoint, a.id, f), p, &a.Admission, limits)
+	cl.session.Connect(l.linkTo(c, a, f), p, &a.Admission, limits)
 	l.logConnected(c, a.id)
 	return true
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"vernemq/codec"
 	"vernemq/reactor"
@@ -17,23 +16,20 @@ import (
 // traces are those that run. Every loop has its own list of them, which is nil
 // as long as there are none.
 type traces struct {
-	running atomic.Int32 // any goroutine: how many
-	mu      sync.Mutex
-	list    []*trace.Trace
+	mu   sync.Mutex
+	list []*trace.Trace
 }
 
 func (x *traces) add(t *trace.Trace) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.list = append(x.list, t)
-	x.running.Add(1)
 }
 
 func (x *traces) remove(t *trace.Trace) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.list = slices.DeleteFunc(x.list, func(y *trace.Trace) bool { return y == t })
-	x.running.Add(-1)
 }
 
 // Trace gives the lines of a trace to a function until the trace or ctx ends.
@@ -57,22 +53,6 @@ func (b *Broker) StopTraces() {
 	defer b.traces.mu.Unlock()
 	for _, t := range b.traces.list {
 		t.End("Trace terminated by external action.")
-	}
-}
-
-// Tracing tells that somebody traces something, so that a line for TraceHook is
-// worth making. Any goroutine.
-func (b *Broker) Tracing() bool { return b.traces.running.Load() > 0 }
-
-// TraceHook adds a line to the traces of a client, if there are any. Any
-// goroutine.
-func (b *Broker) TraceHook(mountpoint, id, line string) {
-	b.traces.mu.Lock()
-	defer b.traces.mu.Unlock()
-	for _, t := range b.traces.list {
-		if t.Matches(mountpoint, id) {
-			t.Say("%s", line)
-		}
 	}
 }
 
@@ -146,28 +126,35 @@ func (l *loop) tracesOf(mountpoint, id string) (list []*trace.Trace) {
 }
 
 // linkTo is the link of a new connection, through a tap if it is traced.
-func (l *loop) linkTo(c *reactor.Conn, mountpoint, id string, connect codec.Frame) session.Link {
+func (l *loop) linkTo(c *reactor.Conn, a *admission, connect codec.Frame) session.Link {
 	if l.traces == nil {
 		return link{c}
 	}
-	list := l.tracesOf(mountpoint, id)
+	list := l.tracesOf(a.mountpoint, a.id)
 	if len(list) == 0 {
 		return link{c}
 	}
 	x := l.newTap(c, l.connect.Version)
 	x.traces = list
 	for _, t := range list {
-		t.Say("New session with PID %s found for client %q", x.pid, id)
+		t.Say("New session with PID %s found for client %q", x.pid, a.id)
 	}
 	x.received(connect)
+	a.repeat(x.pid)
 	return x
 }
 
 // traceRefused shows a CONNECT that is refused before it has a session.
 func (l *loop) traceRefused(c *reactor.Conn, connect codec.Frame, reply []byte) {
 	pid := l.pidOf(c)
-	for _, t := range l.tracesOf(listenerOf(c).mountpoint, string(l.connect.ClientID)) {
+	list := l.tracesOf(listenerOf(c).mountpoint, string(l.connect.ClientID))
+	for _, t := range list {
 		t.Packet(pid, true, l.connect.Version, connect)
+	}
+	if a, ok := c.User().(*admission); ok {
+		a.repeat(pid)
+	}
+	for _, t := range list {
 		if f, n, _, err := codec.Cut(reply, 0); err == nil && n > 0 {
 			t.Packet(pid, false, l.connect.Version, f)
 		}

@@ -164,8 +164,6 @@ func TestTraceRefused(t *testing.T) {
 	p.send(codec.AppendConnect(nil, &codec.Connect{Version: codec.V311, CleanStart: true, ClientID: []byte("c")}))
 	p.next()
 	x.await(t, "CONNACK(sp: 0, rc: 5)")
-	b.TraceHook("", "c", "Hook returned \"ok\"")
-	x.await(t, "Hook returned \"ok\"")
 	b.StopTraces()
 	if err := <-x.done; err != nil || !strings.HasSuffix(x.text(), "Trace terminated by external action.") {
 		t.Errorf("%v, %s", err, x.text())
@@ -258,5 +256,62 @@ func TestTraceHooks(t *testing.T) {
 	}
 	if n := strings.Count(got, "Calling auth_on_publish_m5"); n != 2 {
 		t.Errorf("asked %d times:\n%s", n, got)
+	}
+}
+
+// TestTraceAdmission shows what plugins are asked before a client has a session,
+// behind its CONNECT: of one that comes, of one that is refused at once, and of
+// one that is refused later, on any of the loops.
+func TestTraceAdmission(t *testing.T) {
+	b := startBroker(t, closedConfig(3))
+	h := welcome()
+	register := h.AuthOnRegister.Now
+	h.AuthOnRegister.Now = func(r *hooks.Register) hooks.RegisterAnswer {
+		if r.Username == "no" {
+			return hooks.RegisterAnswer{Result: hooks.Failed, Refusal: &hooks.Refusal{Cause: "not_you"}}
+		}
+		a := register(r)
+		a.Modifiers = &hooks.RegisterModifiers{MaxMessageSize: new(5000)}
+		return a
+	}
+	h.AuthOnPublish.Now = nil
+	h.AuthOnPublish.Wait = func(_ context.Context, r *hooks.Message) hooks.PublishAnswer {
+		if r.Retain {
+			return hooks.PublishAnswer{Result: hooks.Failed, Refusal: &hooks.Refusal{Cause: "not_this_will"}}
+		}
+		return hooks.PublishAnswer{Result: hooks.OK}
+	}
+	plug(t, b, "p", h)
+	for _, c := range []struct {
+		user, end string
+		retain    bool
+		want      []string
+	}{
+		{"yes", "rc: 0)", false, []string{" MQTT RECV: ", " Calling auth_on_register(", ` Hook returned "ok" with modifiers:`, "    {max_message_size,5000}",
+			" Calling auth_on_publish(", "    bye", ` Hook returned "ok"`, " MQTT SEND: "}},
+		{"no", "rc: 5)", false, []string{" MQTT RECV: ", " Calling auth_on_register(", " Hook returned not_you", " MQTT SEND: "}},
+		{"yes", "rc: 5)", true, []string{" MQTT RECV: ", " Calling auth_on_register(", ` Hook returned "ok" with modifiers:`, "    {max_message_size,5000}",
+			" Calling auth_on_publish(", "    bye", " Hook returned not_this_will", " MQTT SEND: "}},
+	} {
+		x := startTracing(t, b, trace.Options{ID: "c"})
+		p := &peer{t: t}
+		p.open(b)
+		p.send(codec.AppendConnect(nil, &codec.Connect{Version: codec.V311, CleanStart: true, ClientID: []byte("c"),
+			HasUsername: true, Username: []byte(c.user), HasWill: true, Will: codec.Will{Topic: []byte("w"), Payload: []byte("bye"), Retain: c.retain}}))
+		p.next()
+		x.await(t, c.end)
+		got := x.stop(t)
+		rest := got
+		for _, w := range c.want {
+			i := strings.Index(rest, w)
+			if i < 0 {
+				t.Fatalf("no %q in its place in\n%s", w, got)
+			}
+			rest = rest[i+len(w):]
+		}
+		if strings.Contains(got, "secret") || strings.Count(got, "Calling") != strings.Count(got, "Hook returned") {
+			t.Error(got)
+		}
+		p.conn.Close()
 	}
 }

@@ -25,16 +25,19 @@ func ask[R, M any](l *loop, c *reactor.Conn, ch *hooks.Chain[R, M], r *R) (a hoo
 		}
 		delete(l.waiting, c)
 		if a, known = w.answer.(hooks.Answer[M]); known {
-			traceAnswer(l, c, r, &a)
+			if l.traces != nil {
+				traceAnswer(l, c, r, &a)
+			}
 			return a, true
 		}
 	}
-	if x := l.taps[c]; x != nil && ch != nil {
-		x.asks(ch.Name(), r)
+	traced := l.traces != nil && ch != nil
+	if traced {
+		l.traceQuestion(c, ch.Name(), r)
 	}
 	a, from := ch.Ask(r)
 	if a.Result != hooks.Later {
-		if ch != nil {
+		if traced {
 			traceAnswer(l, c, r, &a)
 		}
 		return a, true

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"vernemq/codec"
 )
 
 // The functions below show calls of hooks that decide about a client. Each gives
@@ -15,12 +17,19 @@ func Register(pid, hook string, peer netip.AddrPort, mountpoint, id, user string
 	return fmt.Sprintf("%s Calling %s({{%s},%d},%s,%s,pw_no_print,%t)", pid, hook, addressTerm(peer.Addr()), peer.Port(), client(mountpoint, id), name(user), clean)
 }
 
+// Auth shows a call of on_auth_m5. What the client says to authenticate itself is
+// not shown.
+func Auth(pid, hook, mountpoint, id, user, method string) string {
+	return fmt.Sprintf("%s Calling %s(%s,%s) with method:\n    %s", pid, hook, name(user), client(mountpoint, id), text([]byte(method)))
+}
+
 // Publish shows a call of auth_on_publish or auth_on_publish_m5, with so many
 // bytes of the payload.
-func Publish(pid, hook, mountpoint, id, user string, qos byte, topic string, retain bool, p []byte, limit int) string {
+func Publish(pid, hook, mountpoint, id, user string, qos byte, topic string, retain bool, p []byte, limit int, ps codec.Properties) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s Calling %s(%s,%s,%d,%s,%t) with payload:\n", pid, hook, name(user), client(mountpoint, id), qos, text([]byte(topic)), retain)
 	payload(&b, p, limit)
+	(&writer{Builder: &b}).properties(ps)
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
