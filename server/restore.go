@@ -78,8 +78,9 @@ func (b *Broker) findLeft(st *disk.Store) error {
 	}
 	return st.Exchanging(func(name store.Client) error {
 		l := b.loops[b.home(name.Key)]
-		if c := l.clients.find(name.Key, name.Mountpoint, name.ID); c != nil {
+		if c := l.clients.find(name.Key, name.Mountpoint, name.ID); c != nil && !c.session.Unread() {
 			c.session.MarkUnread()
+			l.unread = append(l.unread, c)
 		}
 		return nil
 	})

@@ -15,7 +15,6 @@ type Client struct {
 // Times are wall clock, in Unix seconds.
 type Session struct {
 	Version byte   // protocol level of the latest connection
-	Clean   bool   // it began with Clean Session, or with Clean Start and no expiry
 	Expiry  uint32 // Session Expiry Interval
 	Absent  int64  // since when the client is away, 0 while it is connected
 	Ends    int64  // when the session ends, 0 when it never does
@@ -31,10 +30,11 @@ type Will struct {
 	Topic, Forward, Payload []byte // Forward: properties in wire format
 	QoS                     byte
 	Retain                  bool
-	Delay                   uint32 // Will Delay Interval
-	Expiry                  uint32 // Message Expiry Interval
-	Expires                 bool   // Expiry is set
-	Due                     int64  // when it is published, 0 when that is not decided
+	Delay                   uint32  // Will Delay Interval
+	Expiry                  uint32  // Message Expiry Interval
+	Expires                 bool    // Expiry is set
+	Due                     int64   // when it is published, 0 when that is not decided
+	Mountpoint              *string // where it is published, nil for the client's own
 }
 
 // Subscription is one subscription of a session.

@@ -236,6 +236,24 @@ func init() {
 		}
 		to.quiet()
 	})
+	// What the client may have got of QoS 2 goes to nobody else.
+	only5("shared, ended in the middle of a QoS 2 exchange", func(l *life) {
+		topic := unique("t/")
+		leaves, stays := persistent(5, unique("leaves")), persistent(5, unique("stays"))
+		leaves.props = sessionExpiry(1)
+		r := l.connect(leaves)
+		r.subscribe(2, "$share/g/"+topic)
+		l.clean(5).pub(publish{topic: topic, payload: "begun", qos: 2})
+		r.wantPub(publish{topic: topic, payload: "begun", qos: 2})
+		r.drop()
+		to := l.connect(stays)
+		to.subscribe(2, "$share/g/"+topic)
+		l.restart(2 * time.Second)
+		to = l.resume(stays)
+		to.quietFor(2500 * time.Millisecond) // the session of the other one ends
+		l.clean(5).pub(publish{topic: topic, payload: "later", qos: 2})
+		to.take(to.wantPub(publish{topic: topic, payload: "later", qos: 2}))
+	})
 }
 
 // TestRestartManyTimes checks that a queue outlives restart after restart.

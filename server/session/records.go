@@ -61,7 +61,7 @@ func (w *will) record(h Host) *store.Will {
 		return nil
 	}
 	r := &store.Will{Topic: w.data[:w.topic], Forward: w.data[w.topic : w.topic+w.forward], Payload: w.data[w.topic+w.forward:],
-		QoS: w.qos, Retain: w.retain, Delay: w.delay, Expiry: w.expiry, Expires: w.expires}
+		QoS: w.qos, Retain: w.retain, Delay: w.delay, Expiry: w.expiry, Expires: w.expires, Mountpoint: w.mountpoint}
 	if w.at != 0 {
 		r.Due = wall(h, w.at)
 	}
@@ -137,7 +137,7 @@ func (s *Session) Restore(r *store.Session, l *Limits) {
 	if w := r.Will; w != nil {
 		s.more().will = &will{
 			data:  append(append(append([]byte(nil), w.Topic...), w.Forward...), w.Payload...),
-			topic: len(w.Topic), forward: len(w.Forward), delay: w.Delay, expiry: w.Expiry,
+			topic: len(w.Topic), forward: len(w.Forward), delay: w.Delay, expiry: w.Expiry, mountpoint: w.Mountpoint,
 			qos: w.QoS, retain: w.Retain, expires: w.Expires,
 		}
 		due := w.Due

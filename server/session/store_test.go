@@ -193,7 +193,9 @@ func (w *world) restart() {
 		c := w.add(name)
 		c.subs = old[name].subs
 		c.session.Restore(r.session, &w.limits)
-		c.session.MarkUnread()
+		if len(r.entries)+len(r.out)+len(r.in) > 0 {
+			c.session.MarkUnread()
+		}
 	}
 }
 

@@ -55,11 +55,13 @@ func (s *Session) Timer() {
 // awayTimer looks after a client that is not connected.
 func (s *Session) awayTimer(now uint32) {
 	if s.ends != 0 {
-		if now >= s.ends {
+		if now >= s.ends && s.flags&unread == 0 {
 			s.over(Expired)
 			return
 		}
-		s.arm(s.ends)
+		// Before the session is read nobody knows which messages have begun to be
+		// delivered. Those are for no other member of a group [MQTT-4.8.2-5].
+		s.arm(max(s.ends, now+1))
 	}
 	if s.extra == nil || s.extra.will == nil {
 		return

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -282,6 +283,10 @@ func (w *world) run(words []string) error {
 		w.store.disk()
 	case "restart":
 		w.restart()
+	case "load":
+		for _, name := range slices.Sorted(maps.Keys(w.clients)) {
+			w.clients[name].load()
+		}
 	case "diskfull":
 		w.store.full = words[1] == "on"
 	default:

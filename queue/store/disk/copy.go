@@ -25,6 +25,14 @@ func newCopier(to *Store) *copier {
 	return &copier{to: to, w: to.db.NewBatch(), kept: map[byte]int{}, dropped: map[byte]int{}, bad: map[store.Client]bool{}}
 }
 
+// uncertain is how many records can be read and may be out of date.
+func (c *copier) uncertain() int {
+	if c.from == nil {
+		return 0
+	}
+	return c.from.uncertain
+}
+
 // unreadable is how many records at least could not be read.
 func (c *copier) unreadable() string {
 	switch {
@@ -62,7 +70,7 @@ func (c *copier) run() error {
 				return fmt.Errorf("a newer program has written it: %w", err)
 			}
 			if err != nil && c.dropped[k.kind] < most {
-				c.from.log.Warn("repair: a record is dropped", "key", fmt.Sprintf("%q", key), "cause", err)
+				c.from.log.Warn("repair: a record is dropped", "key", fmt.Sprintf("%q", key), "cause", err.Error())
 			}
 			if !good || err != nil {
 				c.dropped[k.kind]++

@@ -86,7 +86,7 @@ func (w *world) write(b *Batch) {
 	filter := fmt.Sprintf("f/%d", n)
 	switch rapid.IntRange(0, 19).Draw(w.t, "what") {
 	case 0:
-		x := &store.Session{Version: 5, Clean: n == 1, Expiry: uint32(n), Absent: int64(n), Ends: 9, LastID: 3, Birth: uint64(n) << 41}
+		x := &store.Session{Version: 5, Expiry: uint32(n), Absent: int64(n), Ends: 9, LastID: 3, Birth: uint64(n) << 41}
 		if n == 2 {
 			x.Will = &store.Will{Topic: []byte("w"), Forward: []byte("p"), Payload: []byte("x"), QoS: 2, Due: 5}
 		}

@@ -51,7 +51,7 @@ func (g *guardFS) noteDamage(path string, err error) {
 		e = errors.Join(e, f.Close())
 	}
 	if e != nil {
-		g.fail.log.Warn("cannot note the damage", "file", name, "cause", e)
+		g.fail.log.Warn("cannot note the damage", "file", name, "cause", e.Error())
 	}
 }
 

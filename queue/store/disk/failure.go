@@ -35,7 +35,7 @@ func (f *failure) set(what string, err error) {
 	}
 	f.mu.Unlock()
 	if first {
-		f.log.Error("the store has failed and writes nothing any more", "what", what, "cause", err)
+		f.log.Error("the store has failed and writes nothing any more", "what", what, "cause", err.Error())
 	}
 }
 
@@ -48,7 +48,7 @@ func (f *failure) damage(path string, err error) {
 	}
 	f.mu.Unlock()
 	if first {
-		f.log.Error("a file of the store is corrupt", "file", path, "cause", err)
+		f.log.Error("a file of the store is corrupt", "file", path, "cause", err.Error())
 		if f.note != nil {
 			f.note(path, err)
 		}

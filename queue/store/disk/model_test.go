@@ -119,7 +119,11 @@ func sessionText(x *store.Session) string {
 	if x.Will == nil {
 		return fmt.Sprintf("%+v", y)
 	}
-	return fmt.Sprintf("%+v %+v", y, *x.Will)
+	w, mountpoint := *x.Will, ""
+	if w.Mountpoint != nil {
+		w.Mountpoint, mountpoint = nil, fmt.Sprintf(" %q", *w.Mountpoint)
+	}
+	return fmt.Sprintf("%+v %+v%s", y, w, mountpoint)
 }
 
 // load reads a store through its own functions into a model.

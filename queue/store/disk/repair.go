@@ -17,7 +17,7 @@ const (
 // repair repairs a store that is damaged because of cause. It needs as much free
 // space as what it copies takes.
 func repair(o Options, cause error) error {
-	o.Log.Warn("the store is damaged and is repaired", "dir", o.Dir, "cause", cause)
+	o.Log.Warn("the store is damaged and is repaired", "dir", o.Dir, "cause", cause.Error())
 	for _, left := range []string{o.Dir + repairing, o.Dir + repaired} {
 		if err := o.FS.RemoveAll(left); err != nil {
 			return err
@@ -37,7 +37,8 @@ func repair(o Options, cause error) error {
 	if err := finishRepair(o); err != nil {
 		return err
 	}
-	o.Log.Warn("the store is repaired", "kept", counts(c.kept), "dropped", counts(c.dropped), "unreadable_records", c.unreadable(), "damaged_store", aside)
+	o.Log.Warn("the store is repaired", "kept", counts(c.kept), "dropped", counts(c.dropped),
+		"unreadable_records", c.unreadable(), "uncertain_records", c.uncertain(), "damaged_store", aside)
 	return nil
 }
 
@@ -53,7 +54,7 @@ func copyTo(o Options, dir string) (*copier, error) {
 	c.from, err = openSalvage(o)
 	switch {
 	case errors.Is(err, ErrDamaged):
-		o.Log.Error("repair: nothing of the store can be read, the broker begins without it", "cause", err)
+		o.Log.Error("repair: nothing of the store can be read, the broker begins without it", "cause", err.Error())
 		err = nil
 	case err == nil:
 		err = errors.Join(c.run(), c.from.close())

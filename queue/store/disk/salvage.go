@@ -2,14 +2,11 @@ package disk
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/sstable"
 )
 
 // salvage is a damaged store that is read without being changed.
@@ -26,8 +23,9 @@ type salvage struct {
 	log  *slog.Logger
 	lost []keyRange // sorted, apart
 
-	unread    int  // records in lost
+	unread    int  // records in blocks that cannot be read
 	uncounted bool // there are more
+	uncertain int  // records in lost that can be read
 }
 
 // keyRange is a range of keys with both its ends.
@@ -128,78 +126,11 @@ func (x *salvage) scan(levels [][]pebble.SSTableInfo) {
 		apart = append(apart, l)
 	}
 	x.lost = apart
-}
-
-func (x *salvage) scanTable(t *pebble.SSTableInfo) {
-	name := x.fs.PathJoin(x.s.opts.Dir, t.BackingSSTNum.String()+".sst")
-	l := keyRange{bytes.Clone(t.Smallest.UserKey), bytes.Clone(t.Largest.UserKey)}
-	records := -1
-	r, err := x.openTable(name)
-	if err == nil {
-		if err = r.ValidateBlockChecksums(); err == nil {
-			_ = r.Close()
-			return
+	for _, tables := range levels {
+		for i := range tables {
+			x.uncertain += x.inLost(&tables[i])
 		}
-		records, l = unreadable(r, l)
-		_ = r.Close()
 	}
-	if records == 0 {
-		x.log.Warn("repair: a table is damaged, all its records can be read", "file", name, "cause", err)
-		return
-	}
-	x.lost = append(x.lost, l)
-	x.unread += max(records, 0)
-	x.uncounted = x.uncounted || records < 0
-	x.log.Warn("repair: records of a table are lost", "file", name, "from", fmt.Sprintf("%q", l.from), "to", fmt.Sprintf("%q", l.to), "cause", err)
-}
-
-func (x *salvage) openTable(name string) (*sstable.Reader, error) {
-	f, err := x.fs.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	readable, err := sstable.NewSimpleReadable(f)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	po := pebbleOptions(x.s)
-	po.EnsureDefaults()
-	return sstable.NewReader(context.Background(), readable, po.MakeReaderOptions()) // closes the file when it fails
-}
-
-// unreadable narrows the range of a table to that in which it cannot be read,
-// and tells how many of its records are in there, -1 when nobody knows.
-func unreadable(r *sstable.Reader, l keyRange) (records int, in keyRange) {
-	ctx := context.Background()
-	deletions, err := r.NewRawRangeDelIter(ctx, sstable.NoFragmentTransforms, sstable.NoReadEnv)
-	if err != nil {
-		return -1, l
-	}
-	if deletions != nil {
-		deletions.Close()
-	}
-	it, err := r.NewIter(sstable.NoTransforms, nil, nil, sstable.TableBlobContext{})
-	if err != nil {
-		return -1, l
-	}
-	defer func() { _ = it.Close() }() // tells what was met on the way
-	read := 0
-	for kv := it.First(); kv != nil; kv = it.Next() {
-		read++
-		l.from = append(l.from[:0], kv.K.UserKey...)
-	}
-	if it.Error() == nil {
-		return 0, l
-	}
-	for kv := it.Last(); kv != nil; kv = it.Prev() {
-		read++
-		l.to = append(l.to[:0], kv.K.UserKey...)
-	}
-	p, err := r.ReadPropertiesBlock(ctx, nil)
-	if err != nil {
-		return -1, l
-	}
-	return int(p.NumEntries) - read, l
 }
 
 // touches tells whether a key that begins with p may be lost.
