@@ -111,6 +111,9 @@ func init() {
 		c, topic := l.subscriber(v, 1)
 		numbered(l.clean(v), topic, 40)
 		l.restart(0)
+		eventually(l.t, "the queue is counted", func() bool { // until then the limit counts what comes
+			return l.broker.done(l.t, "session show --offline_messages --format=csv --client_id="+c.id) == "offline_messages\r\n40\r\n"
+		})
 		numbered(l.clean(v), topic, 40)
 		var want []string
 		for i := range 60 { // of the configuration
