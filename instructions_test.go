@@ -25,9 +25,9 @@ var budgets = []struct {
 	{"queue", "FanOut", 74500}, // to 500 receivers
 	{"queue", "Inflight", 310},
 	{"trie", "MatchOne", 1370},
-	{"server/session", "ExchangeQoS0", 1150},
-	{"server/session", "ExchangeQoS1", 2520},
-	{"server/session", "ExchangeQoS2", 3500},
+	{"server/session", "ExchangeQoS0", 1270},
+	{"server/session", "ExchangeQoS1", 2750},
+	{"server/session", "ExchangeQoS2", 3800},
 }
 
 // TestInstructions counts what the hot paths execute, with valgrind.
