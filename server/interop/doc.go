@@ -33,7 +33,8 @@
 //	a refused 81            CONNACK with this code (MQTT 5 only), and closed
 //	a wrong 81 30 "t" 05    connects with a clean session, sends a packet, and is
 //	                        told bye with this code
-//	a drop                  closes the socket
+//	a drop                  closes the socket; what the broker has not read may be
+//	                        lost when the client is back at once, so it is open first
 //	a shut                  closes it in the direction to the broker
 //	a connect               connects with a clean session
 //	a persist               connects with a session of 300 s, which is new
