@@ -129,7 +129,7 @@ func TestNobodyListens(t *testing.T) {
 		t.Error(got)
 	}
 	run = Execute(t.Context(), testLoad(t, "pairs", l.Addr().String(), func(l *Load) { l.PID = 1 << 30 }), Options{})
-	if got := fmt.Sprint(run.Failures); !strings.Contains(got, "of process 1073741824") {
+	if got := fmt.Sprint(run.Failures); !strings.Contains(got, "there is no process 1073741824") {
 		t.Error(got)
 	}
 }

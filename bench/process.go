@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,10 +25,13 @@ type usage struct {
 }
 
 func (p process) usage() (u usage, err error) {
-	if u.cpu, err = p.cpu(); err != nil {
-		return u, err
+	if u.cpu, err = p.cpu(); err == nil {
+		u.memory, err = p.memory()
 	}
-	if u.memory, err = p.memory(); err != nil {
+	if err != nil {
+		if _, gone := os.Stat(p.file("")); errors.Is(gone, os.ErrNotExist) {
+			return u, fmt.Errorf("there is no process %d", int(p))
+		}
 		return u, err
 	}
 	u.switches = p.switches()

@@ -34,6 +34,10 @@ func calibrate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	file := cmp.Or(c.String("json"), capacity.FileOf(secure != nil))
+	if err := writable("json", file); err != nil {
+		return err
+	}
 	o := capacity.Options{Addr: addrOf(c), PID: c.Int("pid"), TLS: secure, Quick: c.Bool("quick")}
 	if !c.Bool("quiet") {
 		o.Progress = func(s string) { fmt.Fprintln(os.Stderr, s) }
@@ -42,7 +46,6 @@ func calibrate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	file := cmp.Or(c.String("json"), capacity.FileOf(secure != nil))
 	if err := k.Write(file); err != nil {
 		return err
 	}

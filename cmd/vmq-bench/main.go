@@ -33,6 +33,15 @@ func app() *cli.App {
 		HideVersion:     true,
 		HideHelpCommand: true,
 		ExitErrHandler:  func(*cli.Context, error) {},
+		Action:          noCommand,
 		Commands:        []*cli.Command{runCommand(), compareCommand(), agentCommand(), calibrateCommand(), planCommand()},
 	}
+}
+
+// noCommand is what a line without a known command comes to.
+func noCommand(c *cli.Context) error {
+	if c.Args().Present() {
+		return fmt.Errorf("unknown command %q: try vmq-bench --help", c.Args().First())
+	}
+	return cli.ShowAppHelp(c)
 }

@@ -57,6 +57,11 @@ func run(c *cli.Context, name string) error {
 	if n := c.Int("runs"); n < 1 || n > 1000 {
 		return fmt.Errorf("%d runs: 1 to 1000", n)
 	}
+	for _, name := range []string{"json", "html"} {
+		if err := writable(name, c.String(name)); err != nil {
+			return err
+		}
+	}
 	p := newProgress(os.Stderr, c.Bool("quiet"))
 	o.Progress = p.show
 	result := bench.NewResult(l, len(o.Agents))
@@ -95,6 +100,26 @@ func write(c *cli.Context, r *bench.Result) error {
 		return errReported
 	}
 	return nil
+}
+
+// writable finds out before anything is measured whether the file of an option
+// can be written. It leaves the file as it is.
+func writable(option, file string) error {
+	if file == "" || file == "-" {
+		return nil
+	}
+	i, err := os.Stat(file)
+	if err == nil && !i.Mode().IsRegular() && !i.IsDir() {
+		return nil // such as a pipe, which is not to be opened twice
+	}
+	f, e := os.OpenFile(file, os.O_WRONLY|os.O_CREATE, 0o644)
+	if e != nil {
+		return fmt.Errorf("cannot write the file of --%s: %w", option, e)
+	}
+	if err != nil {
+		_ = os.Remove(file)
+	}
+	return f.Close()
 }
 
 func writeHTML(file string, r *bench.Result) error {
