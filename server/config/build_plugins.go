@@ -75,7 +75,7 @@ func (l *Loaded) webhooks(c *Config) (errs Errors) {
 		missing := false
 		for _, part := range []string{".hook", ".endpoint"} {
 			if l.value(key+part) == "" {
-				errs = append(errs, fmt.Errorf("%s%s is not defined", key, part))
+				errs = append(errs, fmt.Errorf("%s%s%s is not defined", l.placeOf(key+"."), key, part))
 				missing = true
 			}
 		}
@@ -90,6 +90,21 @@ func (l *Loaded) webhooks(c *Config) (errs Errors) {
 			Base64: l.on(key + ".base64encode"), NoPayload: l.on(key + ".no_payload"), ResponseTimeout: l.milliseconds(key + ".response_timeout")})
 	}
 	return errs
+}
+
+// placeOf begins a message about settings of which one is missing: with the
+// place of the first of them by name.
+func (l *Loaded) placeOf(prefix string) string {
+	first := ""
+	for name := range l.settings {
+		if strings.HasPrefix(name, prefix) && (first == "" || name < first) {
+			first = name
+		}
+	}
+	if first == "" {
+		return ""
+	}
+	return l.settings[first].where() + ": "
 }
 
 func checkURL(v string) string {

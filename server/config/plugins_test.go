@@ -41,8 +41,8 @@ func TestPlugins(t *testing.T) {
 		t.Errorf("%+v", li)
 	}
 	for text, want := range map[string]string{
-		"vmq_webhooks.a.hook = on_publish\n":                                         "vmq_webhooks.a.endpoint is not defined",
-		"vmq_webhooks.a.endpoint = http://h\n":                                       "vmq_webhooks.a.hook is not defined",
+		"vmq_webhooks.a.hook = on_publish\n":                                         ":2: vmq_webhooks.a.endpoint is not defined",
+		"vmq_webhooks.a.endpoint = http://h\n":                                       ":2: vmq_webhooks.a.hook is not defined",
 		"vmq_webhooks.a.hook = on_publish\nvmq_webhooks.a.endpoint = nourl\n":        "vmq_webhooks.a.endpoint invalid",
 		"vmq_webhooks.a.hook = on_nothing\n":                                         "not a valid enum value",
 		"listener.tcp.default.auth_plugins = vmq_passwd, vmq_passwd\n":               "duplicate plugin in auth_plugins chain: vmq_passwd",
