@@ -123,7 +123,23 @@ func (t *tool) set(file, user, hash string) error {
 	if err != nil {
 		return err
 	}
-	return change(file, false, func(text []byte) ([]byte, error) { return withUser(text, user, line) })
+	return t.change(file, func(text []byte) ([]byte, error) { return withUser(text, user, line) })
+}
+
+// change is change of a file that is there. It tells when the broker will not
+// take the file, because of lines that were there before.
+func (t *tool) change(file string, edit func(text []byte) ([]byte, error)) error {
+	var wrong error
+	err := change(file, false, func(text []byte) (out []byte, err error) {
+		if out, err = edit(text); err == nil {
+			_, wrong = passwd.Parse(file, out)
+		}
+		return out, err
+	})
+	if err == nil && wrong != nil {
+		fmt.Fprintf(t.err, "Warning: The broker refuses this file: %v.\n", wrong)
+	}
+	return err
 }
 
 func withUser(text []byte, user, line string) ([]byte, error) {
@@ -152,7 +168,7 @@ func (t *tool) ask(user, hash string) (string, error) {
 
 func (t *tool) remove(file, user string) error {
 	found := false
-	err := change(file, false, func(text []byte) (out []byte, _ error) {
+	err := t.change(file, func(text []byte) (out []byte, _ error) {
 		out, found = passwd.Delete(text, user)
 		return out, nil
 	})
@@ -164,7 +180,7 @@ func (t *tool) remove(file, user string) error {
 
 func (t *tool) hashAll(file, hash string) error {
 	already := 0
-	err := change(file, false, func(text []byte) (out []byte, err error) {
+	err := t.change(file, func(text []byte) (out []byte, err error) {
 		out, already, err = passwd.HashAll(file, text, func(password []byte) (string, error) { return passwd.Hash(hash, password) })
 		return out, err
 	})
