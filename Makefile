@@ -46,7 +46,7 @@ lint: ## gofmt, go vet, staticcheck
 fmt: ## format the source
 	gofmt -w .
 
-tools: ## install what the tests need and can be had (Debian's mosquitto)
+tools: ## install what the tests need and the machine lacks, from Debian (see scripts/tools)
 	@scripts/tools
 
 package: build ## a tar.gz with the commands and configuration, in dist/
