@@ -15,7 +15,7 @@ func logCommands() []Command {
 		{Name: "tls clear-pem-cache", About: "Read the certificates again", run: tlsReload, Text: "Reads the certificates again."},
 		{Name: "log show config", About: "Show what is logged", run: logShow, Text: "Shows what is logged, and where."},
 		{Name: "log level", About: "Change a log's level", run: logLevel, Text: "Sets the level of a logger.",
-			Keys: []Param{{Name: "logger", Value: "<logger>", About: "console, consolefile, default, crash or syslog"},
+			Keys: []Param{{Name: "logger", Value: "<logger>", About: "console, consolefile, default, crash or syslog, if it is on, or a part of the broker: http, graphite, library"},
 				{Name: "level", Value: "<level>", Type: oneOf(Levels...), Refuse: byValue, About: "the lowest level that it takes"}}},
 	}
 }
