@@ -17,6 +17,9 @@ func (l *Loaded) listeners() (out []Listener, errs Errors) {
 		if err == nil {
 			err = l.checkChains(&li)
 		}
+		if err == nil {
+			err = l.checkTaken(&li, out)
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -30,6 +33,19 @@ func (l *Loaded) listeners() (out []Listener, errs Errors) {
 		}
 	}
 	return out, errs
+}
+
+// checkTaken refuses the address of another listener.
+func (l *Loaded) checkTaken(li *Listener, others []Listener) error {
+	if li.Network != "unix" && strings.HasSuffix(li.Address, ":0") {
+		return nil // any port that is free
+	}
+	for _, o := range others {
+		if o.Network == li.Network && o.Address == li.Address {
+			return l.check("listener."+li.Transport+"."+li.Name, "listener."+o.Transport+"."+o.Name+" has this address already")
+		}
+	}
+	return nil
 }
 
 // inherit gives an option of a listener. A value of -1 is that of the level

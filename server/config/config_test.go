@@ -127,6 +127,7 @@ func TestErrors(t *testing.T) {
 		{"buffer sizes", "listener.tcp.buffer_sizes = 1,2\n", "value must be three comma-separated, positive integers"},
 		{"expiry unit", "persistent_client_expiration = 5x\n", "is not a number with one of the units"},
 		{"address without port", "listener.tcp.x = 127.0.0.1\n", "IP address with a port"},
+		{"address taken", "listener.tcp.x = 127.0.0.1:0\nlistener.tcp.y = 127.0.0.1:0\nlistener.tcp.z = ::1:1883\nlistener.ws.z = ::1:1883\n", ":5: listener.ws.z invalid, listener.tcp.z has this address already"},
 		{"host name", "listener.tcp.x = localhost:1883\n", "is not a numeric IPv4 or IPv6 address"},
 		{"port", "listener.tcp.x = 127.0.0.1:70000\n", "is not a port from 0 to 65535"},
 		{"option as listener", "listener.tcp.mountpoint.max_connections = 5\n", "there is no setting with that name"},
