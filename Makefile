@@ -49,11 +49,11 @@ fmt: ## format the source
 tools: ## install what the tests need and the machine lacks, from Debian (see scripts/tools)
 	@scripts/tools
 
-package: build ## a tar.gz with the commands and configuration, in dist/
+package: build ## a tar.gz with the commands, configuration and documents, in dist/
 	@mkdir -p dist/vernemq/bin dist/vernemq/etc
 	cp bin/* dist/vernemq/bin/
 	cp etc/*.conf etc/vmq.* dist/vernemq/etc/
-	cp README.md LICENSE dist/vernemq/
+	cp -r README.md ARCHITECTURE.md LICENSE docs dist/vernemq/
 	tar -C dist -czf dist/vernemq-$(VERSION)-linux-$(shell $(GO) env GOARCH).tar.gz vernemq
 	@ls -l dist/*.tar.gz
 
