@@ -18,9 +18,10 @@ type Unit struct {
 	Others     []string // further paths that it and its clients use, such as unix sockets
 }
 
-// unitText: ExecReload is left out because the broker ends on SIGHUP. It tells
-// systemd nothing when it is ready, hence Type=exec. Files below /usr and /etc
-// are read-only; other places stay open, for unix sockets and logs elsewhere.
+// unitText: on SIGHUP the broker reads its configuration again. With Type=exec a
+// start that takes long, as a repair of the store may, meets no timeout of
+// systemd. Files below /usr and /etc are read-only; other places stay open, for
+// unix sockets and logs elsewhere.
 var unitText = template.Must(template.New("unit").Parse(`# systemd unit for a broker with {{.Plan.Connections}} connections.
 # Made by: vernemq tuning profile. Put it into /etc/systemd/system as
 # vernemq.service, then: systemctl daemon-reload; systemctl enable --now vernemq
@@ -39,6 +40,7 @@ Group=vernemq
 ExecStart={{.Command "console"}}
 # It fails, which is no matter, when the broker has ended already.
 ExecStop=-{{.Command "stop"}}
+ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=2
 # A stop closes every connection in order; it takes 15 s at most.
