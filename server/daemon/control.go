@@ -21,6 +21,7 @@ import (
 const (
 	socketName     = "vernemq.sock"
 	controlTimeout = 5 * time.Second
+	acceptPause    = 100 * time.Millisecond // after a failure
 	maxRequest     = 256 << 10
 )
 
@@ -80,11 +81,13 @@ func (c *Control) accept(path string) {
 	defer os.Remove(path)
 	for {
 		conn, err := c.listener.Accept()
-		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				c.log.Error("control socket failed", "cause", err.Error())
-			}
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil { // there are no descriptors, for a while
+			c.log.Error("control socket failed", "cause", err.Error())
+			time.Sleep(acceptPause)
+			continue
 		}
 		select {
 		case c.places <- struct{}{}:
