@@ -99,6 +99,11 @@ func (e *endpoint) exchange(ctx context.Context, body []byte) ([]byte, time.Dura
 		"Content-Type": {"application/json"},
 		"User-Agent":   {"vernemq"},
 	}
+	if e.Hook <= hooks.AuthOnSubscribeM5 { // auth_on_register to auth_on_subscribe
+		// Such a question may be asked twice. So it is, on another connection, when
+		// the one that was kept turns out to be closed. The header is not sent.
+		req.Header["Idempotency-Key"] = nil
+	}
 	resp, err := e.client.Load().RoundTrip(req) // no redirects: only status 200 counts
 	if err != nil {
 		return nil, 0, err
