@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"vernemq/reactor/tlstest"
 	"vernemq/server/config"
 	web "vernemq/server/http"
 )
@@ -46,5 +47,35 @@ func TestDeleteFromWithin(t *testing.T) {
 	}
 	if len(d.m.http.Listeners()) > 0 {
 		t.Error("the listener is still there")
+	}
+}
+
+// TestEndOfCertificates holds that nobody looks at the files of an https
+// listener that is gone, or that never was.
+func TestEndOfCertificates(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	d := doors{m: &monitor{ctx: ctx, http: web.New(nil, nil, slog.New(slog.DiscardHandler))}}
+	cert, key := tlstest.New(t, "ca").Issue("127.0.0.1", nil).Files(t.TempDir(), "server")
+	cfg := &config.HTTPListener{Transport: "https", Name: "x", Address: "127.0.0.1:0", TLS: &config.TLS{CertFile: cert, KeyFile: key}}
+	if err := d.m.listen(&config.Config{}, cfg); err != nil {
+		t.Fatal(err)
+	}
+	li := d.m.http.Listeners()[0]
+	taken := *cfg
+	taken.Address = li.Addr.String()
+	if err := d.m.listen(&config.Config{}, &taken); err == nil {
+		t.Fatal("two listeners have one address")
+	}
+	host, port := web.HostPort(li.Addr)
+	if err := d.Delete(t.Context(), host, port); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { d.m.running.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Error("files are still looked at")
 	}
 }
