@@ -404,6 +404,26 @@ func TestViews(t *testing.T) {
 	}
 }
 
+// TestViewsAreShared has listeners that come and go with the same plugins.
+func TestViewsAreShared(t *testing.T) {
+	t.Parallel()
+	r, _ := registry(t)
+	enable(t, r, "a", &fake{})
+	seen := map[int]int{}
+	for range 10 {
+		for _, l := range []lists{{[]string{"a"}, nil}, {nil, []string{"a"}}, {[]string{}, nil}, {[]string{"a"}, []string{"a"}}} {
+			n, err := r.AddView(l.auth, l.authz)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[n]++
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("%d views", len(seen))
+	}
+}
+
 func TestModifiersAreChecked(t *testing.T) {
 	t.Parallel()
 	raw := func(ps ...codec.Property) *codec.Properties {
