@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -101,6 +102,11 @@ func (c *Control) accept(path string) {
 func (c *Control) serve(conn net.Conn) {
 	defer func() { <-c.places }()
 	defer conn.Close()
+	defer func() { // a command that goes wrong must not end the node
+		if p := recover(); p != nil {
+			c.log.Error("command panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
 	conn.SetDeadline(time.Now().Add(controlTimeout))
 	line, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadString('\n')
 	if err != nil {
