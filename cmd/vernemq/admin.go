@@ -61,11 +61,14 @@ type adminLog struct {
 
 func (a adminLog) Loggers() (out []admin.Logger) {
 	for _, p := range a.logs.Places() {
-		file := p.File
-		if whole, err := filepath.Abs(file); err == nil && file != "" {
-			file = whole
+		x := admin.Logger{Name: p.Logger, Level: p.Level, Type: p.Type}
+		if p.Type == "file" {
+			x.File = p.File
+			if whole, err := filepath.Abs(p.File); err == nil {
+				x.File = whole
+			}
 		}
-		out = append(out, admin.Logger{Name: p.Logger, Level: p.Level, Type: p.Type, File: file})
+		out = append(out, x)
 	}
 	return out
 }

@@ -150,7 +150,7 @@ func (d doors) Stop(ctx context.Context, address string, port int, kill bool) er
 	case li == nil:
 		return d.Listeners.Stop(ctx, address, port, kill)
 	case kill:
-		return d.m.http.Close(ctx, li)
+		return d.end(ctx, li)
 	}
 	li.Suspend()
 	return nil
@@ -168,7 +168,19 @@ func (d doors) Restart(ctx context.Context, address string, port int) error {
 // Delete ends a listener.
 func (d doors) Delete(ctx context.Context, address string, port int) error {
 	if li := d.at(address, port); li != nil {
-		return d.m.http.Close(ctx, li)
+		return d.end(ctx, li)
 	}
 	return d.Listeners.Delete(ctx, address, port)
+}
+
+// end ends a listener. Requests that it does not answer soon are cut: the one
+// that asks for its end may be among them.
+func (d doors) end(ctx context.Context, li *web.Listener) error {
+	ctx, cancel := context.WithTimeout(ctx, httpStopTimeout)
+	defer cancel()
+	err := d.m.http.Close(ctx, li)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
 }

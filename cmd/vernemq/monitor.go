@@ -64,12 +64,19 @@ func startMonitor(b *server.Broker, logs *logging.Log, keys web.KeyCheck, more .
 }
 
 func (m *monitor) listen(cfg *config.Config, li *config.HTTPListener) error {
-	secure, err := m.secure(cfg, li)
+	ctx, end := context.WithCancel(m.ctx)
+	secure, err := m.secure(ctx, cfg, li)
 	if err != nil {
+		end()
 		return fmt.Errorf("cannot open listener.%s.%s: %w", li.Transport, li.Name, err)
 	}
-	_, err = m.http.Listen(li, secure)
-	return err
+	opened, err := m.http.Listen(li, secure)
+	if err != nil {
+		end()
+		return err
+	}
+	opened.OnClose(end)
+	return nil
 }
 
 // certificateInterval is the time between two looks at the files of an https
@@ -77,8 +84,8 @@ func (m *monitor) listen(cfg *config.Config, li *config.HTTPListener) error {
 const certificateInterval = 2 * time.Second
 
 // secure makes the TLS of an https listener, and makes it again when its files
-// change; nil for http.
-func (m *monitor) secure(cfg *config.Config, li *config.HTTPListener) (*tls.Config, error) {
+// change, until ctx ends; nil for http.
+func (m *monitor) secure(ctx context.Context, cfg *config.Config, li *config.HTTPListener) (*tls.Config, error) {
 	if li.TLS == nil {
 		return nil, nil
 	}
@@ -87,7 +94,7 @@ func (m *monitor) secure(cfg *config.Config, li *config.HTTPListener) (*tls.Conf
 		return nil, err
 	}
 	m.running.Go(func() {
-		src.Run(m.ctx, certificateInterval, cfg.CRLRefreshInterval, func(err error) {
+		src.Run(ctx, certificateInterval, cfg.CRLRefreshInterval, func(err error) {
 			if err != nil {
 				m.log.Error("cannot take new TLS files, the old ones stay in force", "listener", li.Name, "cause", err.Error())
 				return

@@ -48,6 +48,24 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// TestEmptyValue gives a field an empty value as its own word, as a script with an
+// empty variable does: nothing is equal to it.
+func TestEmptyValue(t *testing.T) {
+	n := newNode(t)
+	for line, want := range map[string]string{
+		"session show --client_id '' --format=csv":        "--- exit 0\n",
+		"retain show --topic '' --format=csv":             "--- exit 0\n",
+		"session disconnect batch count=2 --client_id ''": "Done\n--- exit 0\n",
+	} {
+		if got := runLine(n, line); got != want {
+			t.Errorf("%s: %q\nwant %q", line, got, want)
+		}
+	}
+	if n.Sessions.Done != nil {
+		t.Error(n.Sessions.Done)
+	}
+}
+
 func TestComplete(t *testing.T) {
 	for line, want := range map[string]string{
 		"":                                    "api-key bridge cluster config describe listener log metrics node plugin query retain script session set show tls trace webhooks",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"vernemq/server/admin/output"
 	"vernemq/server/admin/ql"
@@ -183,8 +184,8 @@ func queryOf(c *Call, columns map[string]bool, defaults []string) *ql.Query {
 }
 
 func condition(f Arg) *ql.Expr {
-	if f.Value[0] == '~' {
-		return &ql.Expr{Field: f.Name, Op: ql.Match, Value: f.Value[1:]}
+	if pattern, ok := strings.CutPrefix(f.Value, "~"); ok {
+		return &ql.Expr{Field: f.Name, Op: ql.Match, Value: pattern}
 	}
 	return &ql.Expr{Field: f.Name, Op: ql.Equal, Value: f.Value}
 }

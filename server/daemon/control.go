@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +22,7 @@ import (
 const (
 	socketName     = "vernemq.sock"
 	controlTimeout = 5 * time.Second
+	acceptPause    = 100 * time.Millisecond // after a failure
 	maxRequest     = 256 << 10
 )
 
@@ -80,11 +82,13 @@ func (c *Control) accept(path string) {
 	defer os.Remove(path)
 	for {
 		conn, err := c.listener.Accept()
-		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				c.log.Error("control socket failed", "cause", err.Error())
-			}
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil { // there are no descriptors, for a while
+			c.log.Error("control socket failed", "cause", err.Error())
+			time.Sleep(acceptPause)
+			continue
 		}
 		select {
 		case c.places <- struct{}{}:
@@ -98,6 +102,11 @@ func (c *Control) accept(path string) {
 func (c *Control) serve(conn net.Conn) {
 	defer func() { <-c.places }()
 	defer conn.Close()
+	defer func() { // a command that goes wrong must not end the node
+		if p := recover(); p != nil {
+			c.log.Error("command panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
 	conn.SetDeadline(time.Now().Add(controlTimeout))
 	line, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadString('\n')
 	if err != nil {

@@ -72,6 +72,30 @@ func TestControl(t *testing.T) {
 	c.Close()
 }
 
+// TestPanic has a command that goes wrong: it has no answer, others have one.
+func TestPanic(t *testing.T) {
+	dir := t.TempDir()
+	c, err := Serve(dir, slog.New(slog.DiscardHandler), Handlers{
+		Answer: func(string) string { return "yes" },
+		Stream: func(net.Conn, []byte) { panic("wrong") },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	conn, err := DialAdmin(SocketPath(dir), []byte("x\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if b, err := io.ReadAll(conn); len(b) > 0 {
+		t.Errorf("%q, %v", b, err)
+	}
+	if a, err := Ask(dir, "ping"); err != nil || a != "yes" {
+		t.Errorf("%q, %v", a, err)
+	}
+}
+
 // TestMasses refuses more commands than it answers at a time, in words, and
 // answers again when one has ended.
 func TestMasses(t *testing.T) {

@@ -404,6 +404,26 @@ func TestViews(t *testing.T) {
 	}
 }
 
+// TestViewsAreShared has listeners that come and go with the same plugins.
+func TestViewsAreShared(t *testing.T) {
+	t.Parallel()
+	r, _ := registry(t)
+	enable(t, r, "a", &fake{})
+	seen := map[int]int{}
+	for range 10 {
+		for _, l := range []lists{{[]string{"a"}, nil}, {nil, []string{"a"}}, {[]string{}, nil}, {[]string{"a"}, []string{"a"}}} {
+			n, err := r.AddView(l.auth, l.authz)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[n]++
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("%d views", len(seen))
+	}
+}
+
 func TestModifiersAreChecked(t *testing.T) {
 	t.Parallel()
 	raw := func(ps ...codec.Property) *codec.Properties {
@@ -521,6 +541,41 @@ func TestEventsAreBounded(t *testing.T) {
 		t.Errorf("%+v", i)
 	}
 	close(release)
+}
+
+// TestHangingEvents has a plugin that hangs in what it is told: it is asked all
+// the same, about other clients, and events are not told out of turn.
+func TestHangingEvents(t *testing.T) {
+	t.Parallel()
+	r, _ := registry(t)
+	release := make(chan struct{})
+	told := Told[Client]{Wait: func(context.Context, *Client) { <-release }}
+	f := publisher(nil, func(context.Context, *Message) PublishAnswer { return PublishAnswer{Result: OK} })
+	f.hooks.OnClientGone = told
+	f.bounds = Bounds{Workers: 3, Waiting: 20, Bytes: 2000, Timeout: 10 * time.Second}
+	enable(t, r, "p", f)
+	for i := range 100 {
+		r.Snapshot().OnClientGone.Tell(&Client{ID: fmt.Sprint(i)})
+	}
+	if i := r.Plugins()[0]; i.Dropped == 0 {
+		t.Errorf("%+v", i)
+	}
+	for i := range 30 {
+		if a := ask(r, &Message{Client: Client{ID: fmt.Sprint("asks", i)}}); a.Result != OK {
+			t.Fatalf("%+v", a.Refusal)
+		}
+	}
+	answer := make(chan PublishAnswer, 1)
+	go func() { answer <- ask(r, &Message{Client: Client{ID: "0"}}) }()
+	select {
+	case a := <-answer:
+		t.Errorf("asked before the event of the same client was told: %+v", a)
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(release)
+	if a := <-answer; a.Result != OK {
+		t.Errorf("%+v", a.Refusal)
+	}
 }
 
 func TestNames(t *testing.T) {

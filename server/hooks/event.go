@@ -47,7 +47,7 @@ func (v *Event[E]) now(l *eventLink[E], e *E) {
 }
 
 func (v *Event[E]) later(l *eventLink[E], e *E) {
-	ok := l.pool.submit(v.key(e), job{size: v.size(e), run: func() {
+	ok := l.pool.submit(v.key(e), job{kind: notice, size: v.size(e), run: func() {
 		if l.ctx.Err() != nil {
 			return
 		}

@@ -63,8 +63,8 @@ type Plugin interface {
 // Bounds are limits of a plugin. What is zero has a default.
 type Bounds struct {
 	Workers int           // calls of Wait at the same time; 32
-	Waiting int           // calls that wait for their turn; 65,536
-	Bytes   int           // of events that wait for their turn; 64 MiB
+	Waiting int           // questions that wait for their turn, and as many events; 65,536
+	Bytes   int           // of questions that wait for their turn, and of events; 64 MiB
 	Timeout time.Duration // until a call of Wait must have returned, waiting included; 30 s
 }
 

@@ -124,6 +124,9 @@ func (s *Server) Listeners() []*Listener {
 // Requests is the number of requests so far.
 func (s *Server) Requests() uint64 { return s.requests.Load() }
 
+// OnClose has a function called, in a goroutine, when the listener is closed.
+func (li *Listener) OnClose(f func()) { li.server.RegisterOnShutdown(f) }
+
 // Close ends a listener. Requests in progress may go on until ctx ends.
 func (s *Server) Close(ctx context.Context, li *Listener) error {
 	s.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -98,16 +99,24 @@ func crashFormat(size int) format {
 		for line := range strings.Lines(e.stack()) {
 			b.WriteString("\n    " + oneLine(strings.TrimRight(line, "\n")))
 		}
-		if size > 0 && b.Len()-start > size {
-			cut := start + size
-			for cut > start && !utf8.RuneStart(b.Bytes()[cut]) {
-				cut--
-			}
-			b.Truncate(cut)
-			b.WriteString("…")
+		if line := b.Bytes()[start:]; size > 0 && len(line) > size {
+			line = cut(line, size)
+			b.Truncate(start)
+			b.Write(line)
 		}
 		b.WriteByte('\n')
 	}
+}
+
+// cut shortens a text of more than size bytes, and shows that it did.
+func cut(text []byte, size int) []byte {
+	if len(text) <= size {
+		return text
+	}
+	for size > 0 && !utf8.RuneStart(text[size]) {
+		size--
+	}
+	return slices.Concat(text[:size], []byte("…"))
 }
 
 // oneLine keeps what a client sent from forging log lines.

@@ -79,25 +79,27 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	if h.module != nil {
 		e.module = h.module.name
 	}
-	if !h.log.repeats.passes(&e) {
-		return nil
-	}
-	for _, s := range h.log.sinks {
-		if h.passes(s, r.Level) {
-			s.take(&e)
-		}
+	if h.log.repeats.passes(&e) {
+		h.write(&e)
 	}
 	return nil
 }
 
-// write passes an entry to the places without asking again whether it is a
-// repeat.
-func (l *Log) write(e *entry) {
-	for _, s := range l.sinks {
-		if e.Level >= slog.Level(s.level.Load()) {
+// write passes an entry to the places without asking whether it is a repeat.
+func (h *handler) write(e *entry) {
+	for _, s := range h.log.sinks {
+		if h.passes(s, e.Level) {
 			s.take(e)
 		}
 	}
+}
+
+// write does so for the module that the entry is of.
+func (l *Log) write(e *entry) {
+	l.mu.Lock()
+	m := l.modules[e.module]
+	l.mu.Unlock()
+	(&handler{log: l, module: m}).write(e)
 }
 
 func (h *handler) WithAttrs(as []slog.Attr) slog.Handler {

@@ -194,6 +194,23 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
+// TestRepeatsOfModule counts the lines of a module with a level of its own by
+// that level.
+func TestRepeatsOfModule(t *testing.T) {
+	got := logged(t, config.Log{Console: "console", Level: "error", Lowest: "all"}, func(l *Log, _ *slog.Logger) {
+		log := l.Module("http")
+		if err := l.SetLevel("http", "warning"); err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			log.Warn("request refused")
+		}
+	})
+	if n := strings.Count(got, "request refused"); n != sameLines+1 || !strings.Contains(got, "request refused repeated=15\n") {
+		t.Errorf("%d lines: %s", n, got)
+	}
+}
+
 // stuck is a console that nobody reads until release.
 type stuck struct {
 	release chan struct{}

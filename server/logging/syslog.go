@@ -19,6 +19,7 @@ import (
 const (
 	syslogTimeout = 5 * time.Second
 	syslogPause   = 5 * time.Second // after a failure
+	mostDatagram  = 32 << 10        // bytes; UDP takes no more than 65,507
 )
 
 // localSyslog are the sockets where a local syslog may be.
@@ -47,7 +48,7 @@ func openSyslog(c *config.Syslog) (*syslogWriter, format, error) {
 		host = "-"
 	}
 	h := syslogHeader{facility: facilities[c.Facility], app: oneWord(app), host: oneWord(host), pid: os.Getpid(), local: c.Host == "", rfc5424: c.RFC5424}
-	w := &syslogWriter{frame: func(m []byte) []byte { return m }}
+	w := &syslogWriter{frame: func(m []byte) []byte { return cut(m, mostDatagram) }}
 	if c.Host == "" {
 		w.dial = dialLocal
 		return w, h.write, nil

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,31 @@ func TestSyslog(t *testing.T) {
 	}
 }
 
+// TestSyslogLong sends a line that no datagram can take: its beginning comes,
+// and so do the lines behind it.
+func TestSyslogLong(t *testing.T) {
+	for _, protocol := range []string{"local", "udp"} {
+		t.Run(protocol, func(t *testing.T) {
+			c := config.Syslog{Level: "error", Facility: "daemon", Protocol: protocol}
+			got := receiver(t, &c, tls.Certificate{})
+			logged(t, config.Log{Console: "off", Lowest: "all", Syslog: &c}, func(_ *Log, log *slog.Logger) {
+				log.Error("long", "cause", strings.Repeat("ü", 1<<18))
+				log.Error("short")
+				for _, want := range []string{`\[error\] long cause=ü+…$`, `\[error\] short$`} {
+					select {
+					case m := <-got:
+						if !regexp.MustCompile(want).MatchString(m) {
+							t.Errorf("got %.200q, want %s", m, want)
+						}
+					case <-time.After(10 * time.Second):
+						t.Fatal("nothing came")
+					}
+				}
+			})
+		})
+	}
+}
+
 // receiver takes messages and sets the address in c.
 func receiver(t *testing.T, c *config.Syslog, pair tls.Certificate) chan string {
 	t.Helper()
@@ -79,7 +105,7 @@ func receiver(t *testing.T, c *config.Syslog, pair tls.Certificate) chan string 
 			c.Host, c.Port = "127.0.0.1", u.Port
 		}
 		go func() {
-			b := make([]byte, 4096)
+			b := make([]byte, 64<<10)
 			for {
 				n, _, err := p.ReadFrom(b)
 				if err != nil {

@@ -3,10 +3,12 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -103,11 +105,34 @@ func open(o Options) (*Store, error) {
 	if s.isNew && o.Sync {
 		// Pebble began the first log before the format was raised, without notes
 		// of how much of it was synced. The next one has them.
-		if err := s.guarded(s.db.Flush); err != nil {
+		err := s.guarded(s.db.Flush)
+		if err == nil {
+			err = syncParents(o.FS, o.Dir)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("cannot make store %s: %w", o.Dir, errors.Join(err, s.Close()))
 		}
 	}
 	return s, nil
+}
+
+// syncParents makes the directories sure in which one lies: they may have been
+// made just before it.
+func syncParents(of vfs.FS, dir string) error {
+	for {
+		parent := of.PathDir(dir)
+		d, err := of.OpenDir(parent)
+		if err == nil {
+			err = errors.Join(d.Sync(), d.Close())
+		}
+		switch {
+		case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EINVAL):
+			return nil // nothing is made in there
+		case err != nil || parent == of.PathDir(parent):
+			return err
+		}
+		dir = parent
+	}
 }
 
 func withDefaults(o Options) Options {

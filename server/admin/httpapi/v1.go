@@ -26,11 +26,16 @@ func (h *v1) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !mayRead(w, r) {
 		return
 	}
-	call, usage, ok := h.call(r)
+	allowed := h.guard.allows(r)
+	asked := *r.URL
+	if !allowed {
+		asked.RawQuery = "" // to read it is to look for the files that it names
+	}
+	call, usage, ok := h.call(&asked)
 	switch {
 	case !ok:
 		w.WriteHeader(http.StatusBadRequest)
-	case !h.guard.allows(r):
+	case !allowed:
 		unauthorized(w)
 	case r.Method == http.MethodOptions:
 		preflight(w)
@@ -45,10 +50,10 @@ func (h *v1) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// call makes a command line of a request. It gives no call but a usage where
-// that was asked for.
-func (h *v1) call(r *http.Request) (c *admin.Call, usage string, ok bool) {
-	args, ok := arguments(r.URL)
+// call makes a command line of a URL. It gives no call but a usage where that
+// was asked for.
+func (h *v1) call(u *url.URL) (c *admin.Call, usage string, ok bool) {
+	args, ok := arguments(u)
 	if !ok {
 		return nil, "", false
 	}

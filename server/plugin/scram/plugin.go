@@ -2,7 +2,6 @@ package scram
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"log/slog"
 	"path/filepath"
@@ -25,16 +24,14 @@ func init() {
 
 // plugin is the running plugin.
 type plugin struct {
-	log    *slog.Logger
-	file   *reload.File[table]
-	watch  reload.Watch
-	secret []byte // makes the salts of users that are not there
+	log   *slog.Logger
+	file  *reload.File[table]
+	watch reload.Watch
 }
 
 func newPlugin(env hooks.Env) *plugin {
-	p := &plugin{log: env.Log, secret: make([]byte, sha256.Size)}
-	_, _ = rand.Read(p.secret) // never fails
-	p.file = reload.New(filepath.Join(env.Dir, "scram.users"), &table{}, parse)
+	p := &plugin{log: env.Log}
+	p.file = reload.New(filepath.Join(env.Dir, "scram.users"), newTable(), parse)
 	_, err := p.file.Reload()
 	p.report(err)
 	p.watch.Start(func(ctx context.Context) { p.file.Run(ctx, every, p.report) })
@@ -46,7 +43,7 @@ func (p *plugin) report(err error) {
 		p.log.Error("can't load the users", "cause", err.Error())
 		return
 	}
-	p.log.Info("users loaded", "users", len(*p.file.Get()))
+	p.log.Info("users loaded", "users", len(p.file.Get().users))
 }
 
 // Hooks answers at once: what is dear in SCRAM is the client's part.
@@ -120,8 +117,10 @@ func register(r *hooks.Register) hooks.RegisterAnswer {
 // find gives the verifier of a user, and for one that is not there what looks
 // like one, the same each time, so that nobody learns who is there.
 func (p *plugin) find(user string) (*verifier, bool) {
-	if v := (*p.file.Get())[user]; v != nil {
+	t := p.file.Get()
+	if v := t.users[user]; v != nil {
 		return v, true
 	}
-	return &verifier{iterations: minIterations, salt: mac(p.secret, user)[:saltSize], storedKey: make([]byte, sha256.Size), serverKey: make([]byte, sha256.Size)}, false
+	salt := append(mac(t.like.serverKey, user), mac(t.like.serverKey, user+"\x00")...)
+	return &verifier{t.like.iterations, salt[:len(t.like.salt)], make([]byte, sha256.Size), make([]byte, sha256.Size)}, false
 }

@@ -1,6 +1,7 @@
 package scram
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -137,6 +138,40 @@ func TestWrongExchanges(t *testing.T) {
 		if a := p.step(&hooks.Auth{Exchange: conn, Data: []byte(bad)}); a.Result != hooks.Failed {
 			t.Errorf("%q: %v", bad, a)
 		}
+	}
+}
+
+// TestUnknownUser holds that a user that is not there looks like those that are,
+// also after a restart.
+func TestUnknownUser(t *testing.T) {
+	t.Parallel()
+	v, err := newVerifier("secret", bytes.Repeat([]byte{7}, 40), 5000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	b := base64.StdEncoding.EncodeToString
+	line := fmt.Sprintf("alice:%s%d:%s$%s:%s\n", prefix, v.iterations, b(v.salt), b(v.storedKey), b(v.serverKey))
+	if err := os.WriteFile(filepath.Join(dir, "scram.users"), []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first := func(user string) (salt, iterations string) {
+		p := newPlugin(hooks.Env{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+		defer p.Close()
+		a := p.step(&hooks.Auth{Exchange: &hooks.Exchange{Method: Method}, Data: []byte("n,,n=" + user + ",r=abc")})
+		fields := strings.Split(string(a.Modifiers.Data), ",")
+		return fields[1], fields[2]
+	}
+	for _, user := range []string{"alice", "bob"} {
+		salt, iterations := first(user)
+		again, _ := first(user)
+		if iterations != "i=5000" || len(salt) != len("s="+b(v.salt)) || salt != again {
+			t.Errorf("%s: %s, %s, then %s", user, iterations, salt, again)
+		}
+	}
+	bob, _ := first("bob")
+	if carol, _ := first("carol"); carol == bob {
+		t.Error("all that are unknown have one salt")
 	}
 }
 

@@ -66,11 +66,22 @@ func mac(key []byte, text string) []byte {
 }
 
 // table are the users of a file.
-type table map[string]*verifier
+type table struct {
+	users map[string]*verifier
+	// like is what users that are not there look like: the first one that is. It
+	// also makes their salts, which are others than before when it changes.
+	like *verifier
+}
+
+func newTable() *table {
+	like := &verifier{iterations: minIterations, salt: make([]byte, saltSize), serverKey: make([]byte, sha256.Size)}
+	_, _ = rand.Read(like.serverKey) // never fails
+	return &table{map[string]*verifier{}, like}
+}
 
 // parse reads a file. A bad line is an error that names it.
 func parse(name string, text []byte) (*table, error) {
-	t := table{}
+	t := newTable()
 	for line := range reload.Lines(text) {
 		if len(line.Text) == 0 || line.Text[0] == '#' {
 			continue
@@ -83,20 +94,26 @@ func parse(name string, text []byte) (*table, error) {
 			return nil, fmt.Errorf("%s:%d: %w", name, line.Number, err)
 		}
 	}
-	return &t, nil
+	return t, nil
 }
 
-func (t table) add(line []byte) error {
+func (t *table) add(line []byte) error {
 	user, rest, ok := bytes.Cut(line, []byte{':'})
 	if !ok || len(user) == 0 {
 		return errors.New("USER:" + prefix + "… was expected")
 	}
-	if t[string(user)] != nil {
+	if t.users[string(user)] != nil {
 		return fmt.Errorf("user %q is there twice", user)
 	}
 	v, err := parseVerifier(rest)
-	t[string(user)] = v
-	return err
+	if err != nil {
+		return err
+	}
+	if len(t.users) == 0 {
+		t.like = v
+	}
+	t.users[string(user)] = v
+	return nil
 }
 
 func parseVerifier(text []byte) (*verifier, error) {

@@ -89,7 +89,7 @@ func askOne[R, M any](ctx context.Context, p *Plugin, c *call[R, M], e *endpoint
 	case hooks.Next:
 		return hooks.Answer[M]{}
 	case hooks.Failed:
-		p.log.Debug("endpoint refuses", "hook", c.hook.String(), "endpoint", e.URL, "cause", cause)
+		p.log.Debug("endpoint refuses", "hook", c.hook.String(), "endpoint", shown(e.URL), "cause", cause)
 		return hooks.Refuse[M](cause)
 	}
 	m, err := c.parse(answer, e, r)

@@ -60,6 +60,15 @@ func checkURL(s string) error {
 	return nil
 }
 
+// shown is a URL for the log: a password in it is not shown.
+func shown(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return s
+	}
+	return u.Redacted()
+}
+
 // post makes a request and gives the answer, and for how long it may be kept.
 func (e *endpoint) post(ctx context.Context, total *counters, body []byte) (answer []byte, age time.Duration, err error) {
 	both := [2]*counters{&e.figures, total}
@@ -84,7 +93,7 @@ func (e *endpoint) post(ctx context.Context, total *counters, body []byte) (answ
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("cannot ask %s: %w", e.URL, err)
+		err = fmt.Errorf("cannot ask %s: %w", shown(e.URL), err)
 	}
 	return answer, age, err
 }
@@ -98,6 +107,15 @@ func (e *endpoint) exchange(ctx context.Context, body []byte) ([]byte, time.Dura
 		"vernemq-hook": {e.Hook.String()}, // endpoints may look for it as VerneMQ writes it
 		"Content-Type": {"application/json"},
 		"User-Agent":   {"vernemq"},
+	}
+	if u := req.URL.User; u != nil {
+		password, _ := u.Password()
+		req.SetBasicAuth(u.Username(), password)
+	}
+	if e.Hook <= hooks.AuthOnSubscribeM5 { // auth_on_register to auth_on_subscribe
+		// Such a question may be asked twice. So it is, on another connection, when
+		// the one that was kept turns out to be closed. The header is not sent.
+		req.Header["Idempotency-Key"] = nil
 	}
 	resp, err := e.client.Load().RoundTrip(req) // no redirects: only status 200 counts
 	if err != nil {

@@ -49,7 +49,7 @@ func New(env hooks.Env, o Options, list []Endpoint) (*Plugin, error) {
 	p := &Plugin{log: env.Log, changed: func() {}, options: o, tls: config, clients: map[string]*client{}, cache: hooks.NewCache[kept](o.CacheSize)}
 	for _, e := range list {
 		if err := p.Register(e); err != nil {
-			return nil, fmt.Errorf("can't register endpoint %s of %s due to '%w'", e.URL, e.Hook, err)
+			return nil, fmt.Errorf("can't register endpoint %s of %s due to '%w'", shown(e.URL), e.Hook, err)
 		}
 	}
 	if env.Changed != nil {
@@ -264,7 +264,7 @@ func (p *Plugin) complain(e *endpoint, err error) {
 	tooMany := p.lines > linesPerSecond
 	p.mu.Unlock()
 	if !tooMany {
-		p.log.Error("webhook failed", "hook", e.Hook.String(), "endpoint", e.URL, "cause", err.Error())
+		p.log.Error("webhook failed", "hook", e.Hook.String(), "endpoint", shown(e.URL), "cause", err.Error())
 	}
 }
 
