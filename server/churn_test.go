@@ -31,16 +31,17 @@ func TestChurn(t *testing.T) {
 		t.Errorf("%d panics", n)
 	}
 	// Client names are few, so some sessions are taken over; all are clean.
-	for end := time.Now().Add(10 * time.Second); b.index.Len() > 0; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d filters are left", b.index.Len())
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		filters, clients, timers := b.index.Len(), 0, 0
+		for _, l := range b.loops {
+			c, t := l.tables()
+			clients, timers = clients+c, timers+t
 		}
-	}
-	for _, l := range b.loops {
-		done := make(chan int)
-		l.reactor.Post(func() { done <- l.clients.used })
-		if n := <-done; n != 0 {
-			t.Errorf("%d clients are left", n)
+		if filters+clients+timers == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d filters, %d clients and %d timers are left", filters, clients, timers)
 		}
 	}
 }

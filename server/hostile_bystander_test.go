@@ -62,14 +62,20 @@ func awaitEmpty(t *testing.T, b *Broker) {
 	t.Error(left)
 }
 
+// tables counts the clients and timers of a loop.
+func (l *loop) tables() (clients, timers int) {
+	done := make(chan [2]int)
+	l.reactor.Post(func() { done <- [2]int{l.clients.used, len(l.timers) - len(l.spare)} })
+	n := <-done
+	return n[0], n[1]
+}
+
 // leftovers says what is in the broker's tables.
 func leftovers(b *Broker) string {
 	clients, timers := 0, 0
 	for _, l := range b.loops {
-		done := make(chan [2]int)
-		l.reactor.Post(func() { done <- [2]int{l.clients.used, len(l.timers) - len(l.spare)} })
-		n := <-done
-		clients, timers = clients+n[0], timers+n[1]
+		c, t := l.tables()
+		clients, timers = clients+c, timers+t
 	}
 	s := b.reactor.Stats()
 	if clients+timers+b.index.Len()+b.retained.Len() == 0 && s.Accepted == s.Closed && s.Panics == 0 {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vernemq/server/config"
+	"vernemq/server/pki/pemkey"
 	"vernemq/server/plugin/reload"
 )
 
@@ -132,7 +133,7 @@ func (s *Source) certificate() (cert tls.Certificate, err error) {
 	if keyPath == "" {
 		keyPath = path
 	}
-	if key, err = decryptPEM(key, s.options.KeyPassword); err != nil {
+	if key, err = pemkey.Decrypt(key, s.options.KeyPassword); err != nil {
 		return cert, fmt.Errorf("cannot use %s: %w", keyPath, err)
 	}
 	if cert, err = tls.X509KeyPair(chain, key); err != nil {

@@ -327,3 +327,13 @@ func TestExpired(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseRevocations never panics.
+func FuzzParseRevocations(f *testing.F) {
+	f.Add([]byte("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if r, err := parseRevocations(text); err == nil && len(r) == 0 {
+			t.Error("nothing, and no error")
+		}
+	})
+}

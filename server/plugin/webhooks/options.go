@@ -3,12 +3,13 @@ package webhooks
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"time"
+
+	"vernemq/server/pki/pemkey"
 )
 
 // Options are those of all endpoints.
@@ -102,13 +103,8 @@ func (o *Options) certificate() (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("cannot read the key: %w", err)
 	}
-	if block, _ := pem.Decode(key); block != nil && o.KeyPassword != "" {
-		//lint:ignore SA1019 the form that OpenSSL wrote for long; nothing else in the library reads it
-		plain, err := x509.DecryptPEMBlock(block, []byte(o.KeyPassword))
-		if err != nil {
-			return tls.Certificate{}, fmt.Errorf("cannot decrypt %s: %w", o.KeyFile, err)
-		}
-		key = pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: plain})
+	if key, err = pemkey.Decrypt(key, o.KeyPassword); err != nil {
+		return tls.Certificate{}, fmt.Errorf("%s: %w", o.KeyFile, err)
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {

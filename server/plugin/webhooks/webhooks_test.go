@@ -516,6 +516,7 @@ func TestTLS(t *testing.T) {
 	}{
 		"trusted":           {Options{CAFile: ca, CertFile: ca, KeyFile: keyFile}, ""},
 		"locked key":        {Options{CAFile: ca, CertFile: ca, KeyFile: lockedFile, KeyPassword: "pw"}, ""},
+		"no lock":           {Options{CAFile: ca, CertFile: ca, KeyFile: keyFile, KeyPassword: "pw"}, ""},
 		"1.3":               {Options{CAFile: ca, CertFile: ca, KeyFile: keyFile, TLSVersion: "tlsv1.3"}, ""},
 		"not verified":      {Options{SkipVerify: true, CertFile: ca, KeyFile: keyFile}, ""},
 		"no client cert":    {Options{CAFile: ca}, "no client certificate"},

@@ -1,4 +1,5 @@
-package pki
+// Package pemkey reads encrypted private keys.
+package pemkey
 
 import (
 	"crypto/aes"
@@ -17,9 +18,9 @@ import (
 	"hash"
 )
 
-// decryptPEM decrypts the private keys among PEM blocks: those of PKCS #8
+// Decrypt decrypts the private keys among PEM blocks: those of PKCS #8
 // (PBES2, what openssl writes today) and the older kind with DEK-Info.
-func decryptPEM(text []byte, password string) ([]byte, error) {
+func Decrypt(text []byte, password string) ([]byte, error) {
 	var out []byte
 	for {
 		block, rest := pem.Decode(text)
@@ -34,7 +35,7 @@ func decryptPEM(text []byte, password string) ([]byte, error) {
 			continue
 		}
 		if password == "" {
-			return nil, errors.New("the key is encrypted: keypasswd is not set")
+			return nil, errors.New("the key is encrypted, and its password is not set")
 		}
 		var der []byte
 		var err error

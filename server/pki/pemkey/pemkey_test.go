@@ -1,4 +1,4 @@
-package pki
+package pemkey
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ func TestEncryptedKeys(t *testing.T) {
 			if !bytes.Contains(text, []byte("ENCRYPTED")) {
 				t.Fatalf("%s: %s", name, text)
 			}
-			key, err := decryptPEM(text, "secret")
+			key, err := Decrypt(text, "secret")
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
@@ -50,38 +50,28 @@ func TestEncryptedKeys(t *testing.T) {
 			if _, err := tls.X509KeyPair(leaf.CertPEM(), key); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			if _, err := decryptPEM(text, "wrong"); err == nil {
+			if _, err := Decrypt(text, "wrong"); err == nil {
 				t.Errorf("%s: a wrong password does", name)
 			}
-			if _, err := decryptPEM(text, ""); err == nil || !strings.Contains(err.Error(), "keypasswd is not set") {
+			if _, err := Decrypt(text, ""); err == nil || !strings.Contains(err.Error(), "password is not set") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 		text := encrypt(t, leaf.KeyPEM(), strings.Fields("pkcs8 -topk8 -scrypt -passout pass:secret")...)
-		if _, err := decryptPEM(text, "secret"); err == nil || !strings.Contains(err.Error(), "cipher is not known") {
+		if _, err := Decrypt(text, "secret"); err == nil || !strings.Contains(err.Error(), "cipher is not known") {
 			t.Errorf("scrypt: %v", err)
 		}
 	}
 }
 
-// FuzzDecryptPEM never panics and never takes long.
-func FuzzDecryptPEM(f *testing.F) {
+// FuzzDecrypt never panics and never takes long.
+func FuzzDecrypt(f *testing.F) {
 	f.Add([]byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAhj\n-----END ENCRYPTED PRIVATE KEY-----\n"))
 	f.Add(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-128-CBC,00"}, Bytes: make([]byte, 32)}))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if bytes.Count(text, []byte("-----BEGIN")) > 3 {
 			return
 		}
-		_, _ = decryptPEM(text, "x")
-	})
-}
-
-// FuzzParseRevocations never panics.
-func FuzzParseRevocations(f *testing.F) {
-	f.Add([]byte("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		if r, err := parseRevocations(text); err == nil && len(r) == 0 {
-			t.Error("nothing, and no error")
-		}
+		_, _ = Decrypt(text, "x")
 	})
 }
