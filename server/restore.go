@@ -28,6 +28,7 @@ func (b *Broker) restore(st *disk.Store) error {
 		return err
 	}
 	limits := limitsOf(b.config.Load(), &config.Listener{})
+	limits.MaxSubscriptions = 0 // what a client has it keeps, as when the setting changes
 	err = st.Sessions(len(b.loops), func(i int, c store.Client, x *store.Session, subs []store.Subscription) error {
 		return b.loops[i].restore(c, x, subs, limits)
 	})
