@@ -303,6 +303,7 @@ func (l *loop) Tick(now uint32) {
 		})
 	}
 	l.expectAnswers(now)
+	l.catchUp()
 	l.routes.Forget()
 	l.publishMetrics()
 	l.logDrops()
