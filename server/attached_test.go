@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"vernemq/codec"
 	"vernemq/server/config"
 )
@@ -250,5 +252,27 @@ func TestMuchInherited(t *testing.T) {
 			seen[string(m.Payload)] = true
 			two.send(codec.AppendAck(nil, codec.V5, codec.PUBACK, m.PacketID, codec.Success, ""))
 		}
+	}
+}
+
+// TestStoredLater has a connection whose session is kept take the place of one
+// whose session is not: a restart finds the subscriptions.
+func TestStoredLater(t *testing.T) {
+	fs := vfs.NewMem()
+	cfg := testConfig(2)
+	cfg.AllowMultipleSessions = true
+	b, stop := bootOn(t, fs, cfg)
+	one := again(t, b, named("c"), 0)
+	one.subscribe("t", 1)
+	two := again(t, b, persistent("c"), 1)
+	one.conn.Close()
+	b.connections(t, "c", 1)
+	_ = two
+	stop()
+	b, _ = bootOn(t, fs, cfg)
+	q := again(t, b, persistent("c"), 1)
+	q.publish("t", "x", 0, 0)
+	if got := q.payloads(1); got[0] != "x" {
+		t.Error(got)
 	}
 }
