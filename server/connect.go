@@ -81,7 +81,11 @@ func (a *admission) prepare(p *codec.Connect, limits *session.Limits) *session.L
 	if m.ResponseInfo != nil && p.RequestResponseInfo { // [MQTT-3.1.2-28]
 		a.ResponseInfo = *m.ResponseInfo
 	}
-	return limitsFor(m, limits)
+	own := limitsFor(m, limits)
+	if own != limits {
+		a.own = m
+	}
+	return own
 }
 
 func (a *admission) changeWill(w *codec.Will) {
