@@ -211,10 +211,10 @@ func (l *loop) load(c *client, conn *reactor.Conn) {
 		l.broker.readers.hurry(c)
 		return
 	}
-	name, upto := c.name(), l.ledger.store.Last()
+	name, birth, upto := c.name(), c.session.Birth(), l.ledger.store.Last()
 	c.session.BeforeLoad()
 	read := func() {
-		found, err := readLeft(l.ledger.store, name, upto)
+		found, err := readLeft(l.ledger.store, name, birth, upto)
 		l.reactor.Post(func() { l.loaded(c, found, err) })
 	}
 	l.whenSafe(func() {
@@ -237,10 +237,10 @@ type left struct {
 type leftStore interface {
 	Exchanges(store.Client) ([]store.Outgoing, []uint16, error)
 	Entry(store.Client, uint64) (store.Queued, error)
-	Bounds(c store.Client, upto uint64) (store.Bounds, error)
+	Bounds(c store.Client, after, upto uint64) (store.Bounds, error)
 }
 
-func readLeft(st leftStore, c store.Client, upto uint64) (x left, err error) {
+func readLeft(st leftStore, c store.Client, birth, upto uint64) (x left, err error) {
 	out, in, err := st.Exchanges(c)
 	if err != nil {
 		return left{}, err
@@ -257,7 +257,7 @@ func readLeft(st leftStore, c store.Client, upto uint64) (x left, err error) {
 		}
 		x.out = append(x.out, e)
 	}
-	if x.bounds, err = st.Bounds(c, upto); err != nil {
+	if x.bounds, err = st.Bounds(c, birth, upto); err != nil {
 		x.release()
 		return left{}, err
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"testing"
@@ -10,6 +11,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"vernemq/codec"
+	"vernemq/queue"
+	"vernemq/queue/store"
 	"vernemq/server/config"
 )
 
@@ -55,5 +58,47 @@ func TestFewerSubscriptions(t *testing.T) {
 	q.publish("b", "x", 0, 0)
 	if got := q.payloads(1); got[0] != "x" {
 		t.Error(got)
+	}
+}
+
+// TestRestOfEarlier starts with what an earlier session of a name has left to the
+// others of its shared subscription: they get it, the client of that name does not.
+func TestRestOfEarlier(t *testing.T) {
+	const rest, filter = 20000, "$share/g/t"
+	fs := vfs.NewMem()
+	st := openStore(t, fs)
+	name := func(id string) store.Client { return store.Client{Key: queue.KeyOf("", id), ID: id} }
+	batch := st.NewBatch()
+	p := queue.Publication{Topic: []byte("t"), Payload: []byte("x"), QoS: 1}
+	for range rest {
+		batch.Enqueue(name("c"), store.Delivery{Msg: p.Message(), QoS: 1, Shared: filter}, false)
+	}
+	p.Reset()
+	session := store.Session{Version: byte(codec.V5), Expiry: 1000, Birth: st.Last(), Absent: time.Now().Unix()}
+	batch.PutSession(name("c"), &session)
+	batch.PutSession(name("other"), &session)
+	batch.PutSubscription(name("other"), &store.Subscription{Filter: filter, QoS: 1})
+	done := make(chan error, 1)
+	st.Commit(batch, func(err error) { done <- err })
+	if err := errors.Join(<-done, st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig(1)
+	cfg.MaxOfflineMessages = -1
+	b, _ := bootOn(t, fs, cfg)
+	c := again(t, b, persistent("c"), 1)
+	queued := func(id string) (n int) {
+		onLoop(b, 0, func(l *loop) { n = l.find("", id).session.Queued() })
+		return n
+	}
+	for end := time.Now().Add(10 * time.Second); queued("other") < rest && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if mine, others := queued("c"), queued("other"); mine != 0 || others != rest {
+		t.Errorf("%d wait for the client, %d for the other one", mine, others)
+	}
+	c.send(codec.AppendPingreq(nil))
+	if f := c.next(); f.Type() != codec.PINGRESP {
+		t.Errorf("%v % x", f.Type(), f.Body)
 	}
 }

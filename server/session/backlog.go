@@ -182,7 +182,7 @@ func (s *Session) take(r Reading, list []store.Queued) {
 		} else {
 			b.next = q.Seq + 1
 		}
-		if sent[q.Seq] {
+		if sent[q.Seq] || q.Seq <= s.birth { // or of an earlier session, which others inherit
 			q.Msg.Release()
 			continue
 		}
