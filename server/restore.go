@@ -22,6 +22,7 @@ func (b *Broker) restore(st *disk.Store) error {
 	})
 	err := st.Retained(func(mountpoint string, m *queue.Message) error {
 		b.retained.Put(mountpoint, string(m.Topic()), m)
+		b.retainedBytes.Add(sizeOf(m, true))
 		return nil
 	})
 	if err != nil {

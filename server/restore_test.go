@@ -102,3 +102,18 @@ func TestRestOfEarlier(t *testing.T) {
 		t.Errorf("%v % x", f.Type(), f.Body)
 	}
 }
+
+// TestRetainedMemory counts the retained messages that a start finds.
+func TestRetainedMemory(t *testing.T) {
+	fs := vfs.NewMem()
+	b, stop := bootOn(t, fs, testConfig(1))
+	p := connect(t, b, "p")
+	p.send([]byte{0x33, 9, 0, 3, 'k', '/', '1', 0, 1, 0, 'x'}) // retained, QoS 1
+	p.next()
+	want := b.retainedBytes.Load()
+	stop()
+	b, _ = bootOn(t, fs, testConfig(1))
+	if got := b.retainedBytes.Load(); got != want || want == 0 {
+		t.Errorf("%d bytes, want %d", got, want)
+	}
+}
