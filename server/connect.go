@@ -15,6 +15,10 @@ import (
 // connectClient gives a connection to its client, which is made if it is new.
 // The client has been admitted; p is its CONNECT.
 func (l *loop) connectClient(c *reactor.Conn, a *admission, p *codec.Connect, f codec.Frame) bool {
+	if listenerOf(c).deleted.Load() { // while plugins were asked
+		c.Close(errListenerClosed)
+		return false
+	}
 	key := queue.KeyOf(a.mountpoint, a.id)
 	cl := l.clients.find(key, a.mountpoint, a.id)
 	if cl != nil && cl.session.Unread() { // the CONNECT comes again then
