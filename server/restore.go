@@ -155,7 +155,7 @@ func (b *Broker) finishHandover(h *store.Handover) {
 // their messages are counted, and those of sessions that have ended go.
 func (l *loop) readLeft() {
 	for _, o := range l.orphans {
-		l.bequeath(o.client, 0, o.limit)
+		l.bequeath(o.client, o.limit)
 	}
 	l.orphans = nil
 	l.readNext()

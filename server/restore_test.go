@@ -117,3 +117,39 @@ func TestRetainedMemory(t *testing.T) {
 		t.Errorf("%d bytes, want %d", got, want)
 	}
 }
+
+// TestLeftTwice ends a session that leaves much to the others of its shared
+// subscription, and the next one of that name right away: nothing is lost.
+func TestLeftTwice(t *testing.T) {
+	const messages = 5000
+	cfg := testConfig(1)
+	cfg.MaxOfflineMessages = -1
+	b := startBroker(t, cfg)
+	leaves := func() {
+		p := again(t, b, persistent("c"), 0)
+		p.subscribe("$share/g/t", 1)
+		p.conn.Close()
+		b.connections(t, "c", 0)
+	}
+	leaves()
+	pub := connect(t, b, "pub")
+	for i := range messages {
+		pub.publish("t", "x", 1, uint16(i+1))
+		pub.next()
+	}
+	other := again(t, b, persistent("other"), 0)
+	other.subscribe("$share/g/t", 1)
+	other.conn.Close()
+	b.connections(t, "other", 0)
+	anew := persistent("c")
+	anew.CleanStart = true
+	again(t, b, anew, 0)
+	again(t, b, anew, 0)
+	n := 0
+	for end := time.Now().Add(5 * time.Second); n < messages && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		onLoop(b, 0, func(l *loop) { n = l.find("", "other").session.Queued() })
+	}
+	if n != messages {
+		t.Errorf("%d of %d messages are left", n, messages)
+	}
+}
