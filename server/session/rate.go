@@ -39,6 +39,12 @@ func (s *Session) spend(again bool) {
 	s.arm(now)
 }
 
+// Spent tells that the client is not to be read before it has a token. A packet
+// that has waited is paid for.
+func (s *Session) Spent() bool {
+	return s.limits.MaxRate > 0 && s.extra != nil && s.flags&suspended == 0 && s.extra.rate.at(s.host.Clock(), s.limits.MaxRate) <= 0
+}
+
 // refill reads a client again that has tokens. The timer of a second comes
 // before anything else that happens in it.
 func (s *Session) refill(now uint32) {
