@@ -49,16 +49,6 @@ func (f *FIFO) Pop() Entry {
 	return e
 }
 
-// PopBack removes the last entry; the queue must not be empty.
-func (f *FIFO) PopBack() Entry {
-	f.size--
-	i := (f.head + f.size) & uint32(len(f.ring)-1)
-	e := f.ring[i]
-	f.ring[i] = Entry{}
-	f.trim()
-	return e
-}
-
 // All yields the entries from the first to the last. The queue must not change
 // meanwhile.
 func (f *FIFO) All(yield func(Entry) bool) {

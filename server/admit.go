@@ -29,6 +29,7 @@ type admission struct {
 	suspended      bool      // the packet at hand waits for plugins
 	moving         bool      // on its way to its home loop
 	register       *hooks.RegisterModifiers
+	own            *hooks.RegisterModifiers // the same, if it changes limits
 	will           *hooks.PublishModifiers
 	arrival        int64 // of the CONNECT, for metrics.Answered
 	identity       identity

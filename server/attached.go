@@ -80,6 +80,9 @@ func (c *client) promote() {
 	old := c.session
 	c.session, c.conn, c.timer, c.login = a.session, a.conn, a.timer, a.login
 	c.session.Succeed(&old, c)
+	if c.session.Stored() && !old.Stored() {
+		c.loop.storeSubscriptions(c)
+	}
 	c.loop.timers[c.timer] = &c.session
 	c.conn.SetUser(c)
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"vernemq/codec"
 	"vernemq/server/config"
 )
@@ -218,4 +220,59 @@ func TestSeveralChurn(t *testing.T) {
 			t.Errorf("loop %d: %d timers for %d clients", l.index, used, l.clients.used)
 		}
 	})
+}
+
+// TestMuchInherited has a connection with a long queue inherit what is in the
+// store: it gets all of it.
+func TestMuchInherited(t *testing.T) {
+	cfg := testConfig(2)
+	cfg.AllowMultipleSessions, cfg.QueueBalance = true, true
+	cfg.ReceiveMaxClient = 5
+	b := startBroker(t, cfg)
+	one := again(t, b, persistent("c"), 0)
+	one.subscribe("t", 1)
+	c := persistent("c")
+	two := again(t, b, c, 1)
+	pub := connect(t, b, "pub")
+	const messages = 900
+	for i := range messages {
+		pub.publish("t", fmt.Sprint(i), 1, uint16(i+1))
+		pub.next()
+	}
+	one.conn.Close()
+	b.connections(t, "c", 1)
+	seen := map[string]bool{}
+	for len(seen) < messages {
+		f, err := two.read()
+		if err != nil {
+			t.Fatalf("%d messages: %v", len(seen), err)
+		}
+		var m codec.Publish
+		if codec.DecodePublish(codec.V5, f, &m) == nil {
+			seen[string(m.Payload)] = true
+			two.send(codec.AppendAck(nil, codec.V5, codec.PUBACK, m.PacketID, codec.Success, ""))
+		}
+	}
+}
+
+// TestStoredLater has a connection whose session is kept take the place of one
+// whose session is not: a restart finds the subscriptions.
+func TestStoredLater(t *testing.T) {
+	fs := vfs.NewMem()
+	cfg := testConfig(2)
+	cfg.AllowMultipleSessions = true
+	b, stop := bootOn(t, fs, cfg)
+	one := again(t, b, named("c"), 0)
+	one.subscribe("t", 1)
+	two := again(t, b, persistent("c"), 1)
+	one.conn.Close()
+	b.connections(t, "c", 1)
+	_ = two
+	stop()
+	b, _ = bootOn(t, fs, cfg)
+	q := again(t, b, persistent("c"), 1)
+	q.publish("t", "x", 0, 0)
+	if got := q.payloads(1); got[0] != "x" {
+		t.Error(got)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"vernemq/queue"
 	"vernemq/queue/store"
 	"vernemq/reactor"
+	"vernemq/server/hooks"
 	"vernemq/server/metrics"
 	"vernemq/server/session"
 )
@@ -23,23 +24,32 @@ type client struct {
 	login   *login // nil for a client without a name that has connected once
 }
 
-// login is who connected, and when.
+// login is who connected, when, and with what limits.
 type login struct {
 	user  string
-	named bool   // there was a user name
-	since uint32 // Unix second
+	named bool                     // there was a user name
+	since uint32                   // Unix second
+	own   *hooks.RegisterModifiers // limits that plugins want for it, nil when they want none
 }
 
 // loginOf is the login of a client that was admitted, nil if it says no more
 // than when the client was made.
 func loginOf(a *admission, now, created uint32) *login {
 	if a.User == nil {
-		if now == created {
+		if now == created && a.own == nil {
 			return nil
 		}
-		return &login{since: now}
+		return &login{since: now, own: a.own}
 	}
-	return &login{*a.User, true, now}
+	return &login{*a.User, true, now, a.own}
+}
+
+// change gives the limits of a client whose listener has these.
+func (x *login) change(l *session.Limits) *session.Limits {
+	if x == nil || x.own == nil {
+		return l
+	}
+	return limitsFor(x.own, l)
 }
 
 func (c *client) Clock() uint32             { return c.loop.clock() }

@@ -15,6 +15,10 @@ import (
 // connectClient gives a connection to its client, which is made if it is new.
 // The client has been admitted; p is its CONNECT.
 func (l *loop) connectClient(c *reactor.Conn, a *admission, p *codec.Connect, f codec.Frame) bool {
+	if listenerOf(c).deleted.Load() { // while plugins were asked
+		c.Close(errListenerClosed)
+		return false
+	}
 	key := queue.KeyOf(a.mountpoint, a.id)
 	cl := l.clients.find(key, a.mountpoint, a.id)
 	if cl != nil && cl.session.Unread() { // the CONNECT comes again then
@@ -81,7 +85,11 @@ func (a *admission) prepare(p *codec.Connect, limits *session.Limits) *session.L
 	if m.ResponseInfo != nil && p.RequestResponseInfo { // [MQTT-3.1.2-28]
 		a.ResponseInfo = *m.ResponseInfo
 	}
-	return limitsFor(m, limits)
+	own := limitsFor(m, limits)
+	if own != limits {
+		a.own = m
+	}
+	return own
 }
 
 func (a *admission) changeWill(w *codec.Will) {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"vernemq/codec"
-	"vernemq/queue/store/disk"
 )
 
 // watchEvery is how often the space on the disk is looked at.
@@ -77,6 +76,3 @@ func (b *Broker) judgeSpace(free uint64, err error) {
 // Checkpoint copies the store as it is now into a directory that does not exist
 // yet. Any goroutine.
 func (b *Broker) Checkpoint(dir string) error { return b.store.Checkpoint(dir) }
-
-// StoreMetrics are the figures of the store. Any goroutine.
-func (b *Broker) StoreMetrics() disk.Metrics { return b.store.Metrics() }

@@ -90,7 +90,13 @@ func (l *loop) committed(list []commit) {
 	n := copy(g.after, g.after[k:])
 	clear(g.after[n:])
 	g.after = g.after[:n]
-	if g.behind && g.store.Behind() < behindLimit/2 {
+	l.catchUp()
+}
+
+// catchUp reads publishers again once the disk has caught up. Tick asks too:
+// what it still had to do after the last batch of this loop was others'.
+func (l *loop) catchUp() {
+	if g := &l.ledger; g.behind && g.store.Behind() < behindLimit/2 {
 		g.behind = false
 		l.resumeHeld()
 	}

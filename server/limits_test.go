@@ -1,12 +1,14 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"vernemq/codec"
 	"vernemq/queue"
+	"vernemq/server/hooks"
 )
 
 // TestMessageRate lets a client publish far more than it may: all arrives, no
@@ -95,5 +97,53 @@ func TestSweep(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("the message is still there")
 		}
+	}
+}
+
+// TestRateOfSlowPublish holds a client to its rate while plugins think about its
+// messages.
+func TestRateOfSlowPublish(t *testing.T) {
+	cfg := closedConfig(2)
+	cfg.MaxMessageRate = 5
+	b := startBroker(t, cfg)
+	h := welcome()
+	h.AuthOnPublishM5 = hooks.Asked[hooks.Message, hooks.PublishModifiers]{Wait: func(context.Context, *hooks.Message) hooks.PublishAnswer {
+		return hooks.PublishAnswer{Result: hooks.OK}
+	}}
+	plug(t, b, "p", h)
+	p := enter(t, b, asClient(codec.V5, "fast", "", ""))
+	start := time.Now()
+	for i := range 15 {
+		p.put("t", 1, uint16(i+1), "x")
+	}
+	for i := range 15 {
+		p.ack(codec.PUBACK, uint16(i+1))
+	}
+	if d := time.Since(start); d < time.Second || d > 5*time.Second {
+		t.Errorf("15 messages at 5 per second took %v", d)
+	}
+}
+
+// TestRateOfThrottled holds a client to its rate when a pause that plugins wanted is
+// over sooner.
+func TestRateOfThrottled(t *testing.T) {
+	cfg := closedConfig(2)
+	cfg.MaxMessageRate = 5
+	b := startBroker(t, cfg)
+	h := welcome()
+	h.AuthOnPublishM5.Now = func(*hooks.Message) hooks.PublishAnswer {
+		return hooks.PublishAnswer{Result: hooks.OK, Modifiers: &hooks.PublishModifiers{Throttle: time.Millisecond}}
+	}
+	plug(t, b, "p", h)
+	p := enter(t, b, asClient(codec.V5, "fast", "", ""))
+	start := time.Now()
+	for i := range 15 {
+		p.put("t", 1, uint16(i+1), "x")
+	}
+	for i := range 15 {
+		p.ack(codec.PUBACK, uint16(i+1))
+	}
+	if d := time.Since(start); d < time.Second || d > 5*time.Second {
+		t.Errorf("15 messages at 5 per second took %v", d)
 	}
 }

@@ -25,6 +25,7 @@ type listener struct {
 	// What holds for clients that connect now; replaced by Reconfigure.
 	limits    atomic.Pointer[session.Limits]
 	anonymous atomic.Bool
+	deleted   atomic.Bool // nobody comes in by it any more
 
 	reactor  *reactor.Listener
 	pki      *pki.Source // nil without TLS

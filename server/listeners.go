@@ -137,6 +137,7 @@ func (b *Broker) DeleteListener(ctx context.Context, address string, port int) e
 	if li == nil {
 		return ErrListenerUnknown
 	}
+	li.deleted.Store(true)
 	li.close(ctx)
 	// Who is on the way from one loop to another has arrived a turn later.
 	b.everywhere(ctx, func(l *loop) { l.reactor.CloseWaiting(li.reactor) })

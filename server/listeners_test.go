@@ -21,6 +21,7 @@ import (
 	"vernemq/reactor"
 	"vernemq/reactor/tlstest"
 	"vernemq/server/config"
+	"vernemq/server/hooks"
 )
 
 // startListener makes a listener as vmq-admin would and starts it.
@@ -356,5 +357,22 @@ func TestUsernames(t *testing.T) {
 				t.Errorf("user name %q", got.Username)
 			}
 		})
+	}
+}
+
+// TestDeleteWhileAsked deletes a listener while plugins think about a client of it:
+// the client does not come in any more.
+func TestDeleteWhileAsked(t *testing.T) {
+	for _, loops := range []int{1, 3} {
+		b := startBroker(t, closedConfig(loops))
+		g := newGate(t, b)
+		p := knock(t, b, asClient(codec.V5, "x", "", ""))
+		<-g.asked
+		info := b.ShowListeners()[0]
+		if err := b.DeleteListener(t.Context(), info.Address, info.Port); err != nil {
+			t.Fatal(err)
+		}
+		g.release <- hooks.RegisterAnswer{Result: hooks.OK}
+		p.gone()
 	}
 }

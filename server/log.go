@@ -148,6 +148,7 @@ func (l *loop) logDrops() {
 	for c, n := range l.drops {
 		if !l.lines.take() {
 			l.lines.lost += len(l.drops) - 1
+			clear(l.drops)
 			break
 		}
 		l.log.Warn(fmt.Sprintf("subscriber %q dropped %d messages", c.session.ID, n), "mountpoint", c.session.Mountpoint, "cause", "queue full")

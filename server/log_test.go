@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"vernemq/codec"
+	"vernemq/server/metrics"
 )
 
 // safeBuffer may be written to by several loops.
@@ -101,5 +102,25 @@ func TestLastPackets(t *testing.T) {
 	got := l.LastPackets()
 	if strings.Count(got, "PINGREQ flags=0 length=0") != 7 || !strings.HasSuffix(got, ", PUBLISH flags=3 length=11") || strings.Contains(got, "secret") {
 		t.Error(got)
+	}
+}
+
+// TestDropLines has more clients lose messages than lines are logged in a second:
+// each is told of once, or counted once.
+func TestDropLines(t *testing.T) {
+	var out safeBuffer
+	l := &loop{log: slog.New(slog.NewTextHandler(&out, nil)), drops: map[*client]int{}}
+	const clients = 4 * linesPerSecond
+	for range clients {
+		l.drops[&client{}]++
+	}
+	for range 10 {
+		l.logDrops()
+		l.lines.refill()
+	}
+	told := strings.Count(out.String(), "dropped 1 messages")
+	l.metrics.Publish()
+	if lost := l.metrics.Level(metrics.LogLinesLost); told+lost != clients {
+		t.Errorf("%d lines and %d lost ones about %d clients", told, lost, clients)
 	}
 }

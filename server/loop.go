@@ -10,6 +10,7 @@ import (
 
 	"vernemq/codec"
 	"vernemq/queue"
+	"vernemq/queue/store"
 	"vernemq/queue/store/disk"
 	"vernemq/reactor"
 	"vernemq/reactor/wheel"
@@ -55,9 +56,10 @@ type loop struct {
 	waiters   atomic.Uint64 // loops that wait for this one to catch up; written by any loop
 	held      []heldConn
 
-	loading map[*client][]heldConn // sessions that are read from the store, with who waits for them
-	unread  []*client              // sessions to read after a restart
-	orphans []orphan
+	loading  map[*client][]heldConn // sessions that are read from the store, with who waits for them
+	unread   []*client              // sessions to read after a restart
+	orphans  []orphan
+	bequests map[store.Client]uint64 // whose entries are given to others, up to a sequence
 
 	routes  *trie.Memo[route]
 	scratch session.Scratch
@@ -96,8 +98,9 @@ func newLoop(b *Broker, r *reactor.Loop, st *disk.Store) *loop {
 	l := &loop{
 		broker: b, reactor: r, index: r.Index(), log: b.log,
 		wheel: wheel.New(r.Now()), routes: trie.NewMemo(b.index), loading: map[*client][]heldConn{},
-		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
-		drops:  map[*client]int{}, waiting: map[*reactor.Conn]*waiting{}, deliveries: map[*reactor.Conn]*pendingDelivery{},
+		bequests: map[store.Client]uint64{},
+		random:   rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		drops:    map[*client]int{}, waiting: map[*reactor.Conn]*waiting{}, deliveries: map[*reactor.Conn]*pendingDelivery{},
 		exchanges: map[*reactor.Conn]*exchange{}, answering: map[*reactor.Conn]uint32{},
 	}
 	l.inbox = reactor.NewInbox(r, l.receive)
@@ -303,6 +306,7 @@ func (l *loop) Tick(now uint32) {
 		})
 	}
 	l.expectAnswers(now)
+	l.catchUp()
 	l.routes.Forget()
 	l.publishMetrics()
 	l.logDrops()

@@ -153,18 +153,36 @@ func (c *client) Read(r session.Reading) {
 
 // Bequeath gives the client's entries in the store up to a sequence to other
 // members of their shared subscriptions.
-func (c *client) Bequeath(limit uint64) {
-	c.loop.bequeath(c.name(), 0, limit)
+func (c *client) Bequeath(limit uint64) { c.loop.bequeath(c.name(), limit) }
+
+// Bequeaths tells that this is not done yet with what an earlier session left.
+func (c *client) Bequeaths() bool {
+	if len(c.loop.bequests) == 0 {
+		return false
+	}
+	_, yes := c.loop.bequests[c.name()]
+	return yes
+}
+
+// bequeath begins to give entries away. One that does so for the same client
+// already goes on up to the new limit.
+func (l *loop) bequeath(c store.Client, limit uint64) {
+	_, running := l.bequests[c]
+	l.bequests[c] = limit
+	if !running {
+		l.bequeathFrom(c, 0)
+	}
 }
 
 const bequeathAtOnce = 256
 
-func (l *loop) bequeath(c store.Client, from, limit uint64) {
+func (l *loop) bequeathFrom(c store.Client, from uint64) {
+	limit := l.bequests[c]
 	l.page(c, session.Reading{From: from, Max: bequeathAtOnce}, func(list []store.Queued, err error) {
-		next := uint64(0)
+		last := uint64(0)
 		for i := range list {
 			q := &list[i]
-			if next = q.Seq + 1; q.Seq <= limit && !l.ending { // else the next start finds them
+			if last = q.Seq; q.Seq <= limit && !l.ending { // else the next start finds them
 				if q.Shared != "" && q.QoS > 0 && !q.Msg.Expired(l.unix()) {
 					l.redeliver(l.broker.share(c.Mountpoint, q.Shared), q.Msg)
 				}
@@ -172,9 +190,12 @@ func (l *loop) bequeath(c store.Client, from, limit uint64) {
 			}
 			q.Msg.Release()
 		}
-		if next > 0 && next <= limit && !l.ending {
-			l.bequeath(c, next, limit)
+		// What has been read beyond the limit may be out of date when that is raised.
+		if next := min(last, limit) + 1; !l.ending && (last > 0 && last < limit || l.bequests[c] > limit) {
+			l.bequeathFrom(c, max(from, next))
+			return
 		}
+		delete(l.bequests, c)
 	})
 }
 
@@ -211,10 +232,10 @@ func (l *loop) load(c *client, conn *reactor.Conn) {
 		l.broker.readers.hurry(c)
 		return
 	}
-	name, upto := c.name(), l.ledger.store.Last()
+	name, birth, upto := c.name(), c.session.Birth(), l.ledger.store.Last()
 	c.session.BeforeLoad()
 	read := func() {
-		found, err := readLeft(l.ledger.store, name, upto)
+		found, err := readLeft(l.ledger.store, name, birth, upto)
 		l.reactor.Post(func() { l.loaded(c, found, err) })
 	}
 	l.whenSafe(func() {
@@ -237,10 +258,10 @@ type left struct {
 type leftStore interface {
 	Exchanges(store.Client) ([]store.Outgoing, []uint16, error)
 	Entry(store.Client, uint64) (store.Queued, error)
-	Bounds(c store.Client, upto uint64) (store.Bounds, error)
+	Bounds(c store.Client, after, upto uint64) (store.Bounds, error)
 }
 
-func readLeft(st leftStore, c store.Client, upto uint64) (x left, err error) {
+func readLeft(st leftStore, c store.Client, birth, upto uint64) (x left, err error) {
 	out, in, err := st.Exchanges(c)
 	if err != nil {
 		return left{}, err
@@ -257,7 +278,7 @@ func readLeft(st leftStore, c store.Client, upto uint64) (x left, err error) {
 		}
 		x.out = append(x.out, e)
 	}
-	if x.bounds, err = st.Bounds(c, upto); err != nil {
+	if x.bounds, err = st.Bounds(c, birth, upto); err != nil {
 		x.release()
 		return left{}, err
 	}

@@ -43,9 +43,9 @@ func (b *Broker) Reconfigure(ctx context.Context, c *config.Config) error {
 	}
 	// Who connects from here on has the new limits; the others are visited.
 	err := b.walk(ctx, func(_ *loop, c *client) {
-		c.session.Adopt(r.of(&c.session))
+		c.session.Adopt(c.login.change(r.of(&c.session)))
 		for _, a := range c.others() {
-			a.session.Adopt(r.of(&a.session))
+			a.session.Adopt(a.login.change(r.of(&a.session)))
 		}
 	}, never, always)
 	if err != nil {
@@ -76,8 +76,9 @@ func (r *renewal) intern(l *session.Limits) *session.Limits {
 	return l
 }
 
-// of gives the new limits of a session. Of what it follows now only that stays
-// which is its listener's, or which the client was told.
+// of gives the new limits of a session, but for those that plugins want for it
+// (login.own). Of what it follows now only that stays which is its listener's, or
+// which the client was told.
 func (r *renewal) of(s *session.Session) *session.Limits {
 	from := made{s.Limits(), s.Online() && s.Version() == codec.V5}
 	if l := r.made[from]; l != nil {
@@ -86,9 +87,6 @@ func (r *renewal) of(s *session.Session) *session.Limits {
 	next := limitsOf(r.config, &config.Listener{})
 	next.Lifetime, next.Chains = from.old.Lifetime, from.old.Chains
 	next.Anonymous = from.old.Anonymous || r.config.AllowAnonymous
-	if from.old.OwnRemaining {
-		next.OwnRemaining, next.MaxRemaining = true, from.old.MaxRemaining
-	}
 	if from.told {
 		next = next.Keep(from.old.Told())
 	}

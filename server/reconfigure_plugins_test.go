@@ -90,3 +90,20 @@ func TestConfigChanged(t *testing.T) {
 		t.Error(told)
 	}
 }
+
+// TestOwnLimitsStay changes a setting: a limit that plugins want for a client stays.
+func TestOwnLimitsStay(t *testing.T) {
+	b := startBroker(t, closedConfig(2))
+	h := welcome()
+	h.AuthOnRegisterM5.Now = func(*hooks.Register) hooks.RegisterAnswer {
+		return hooks.RegisterAnswer{Result: hooks.OK, Modifiers: &hooks.RegisterModifiers{MaxMessageRate: new(7)}}
+	}
+	plug(t, b, "p", h)
+	enter(t, b, asClient(codec.V5, "c", "", ""))
+	change(t, b, func(c *config.Config) { c.MaxOnlineMessages = 9 })
+	b.everywhere(t.Context(), func(l *loop) {
+		if c := l.find("", "c"); c != nil && c.session.Limits().MaxRate != 7 {
+			t.Errorf("rate %d", c.session.Limits().MaxRate)
+		}
+	})
+}

@@ -22,12 +22,14 @@ func (b *Broker) restore(st *disk.Store) error {
 	})
 	err := st.Retained(func(mountpoint string, m *queue.Message) error {
 		b.retained.Put(mountpoint, string(m.Topic()), m)
+		b.retainedBytes.Add(sizeOf(m, true))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	limits := limitsOf(b.config.Load(), &config.Listener{})
+	limits.MaxSubscriptions = 0 // what a client has it keeps, as when the setting changes
 	err = st.Sessions(len(b.loops), func(i int, c store.Client, x *store.Session, subs []store.Subscription) error {
 		return b.loops[i].restore(c, x, subs, limits)
 	})
@@ -153,7 +155,7 @@ func (b *Broker) finishHandover(h *store.Handover) {
 // their messages are counted, and those of sessions that have ended go.
 func (l *loop) readLeft() {
 	for _, o := range l.orphans {
-		l.bequeath(o.client, 0, o.limit)
+		l.bequeath(o.client, o.limit)
 	}
 	l.orphans = nil
 	l.readNext()

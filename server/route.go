@@ -233,11 +233,30 @@ func (l *loop) subscribe(c *client, f *codec.Filter, id uint32) (isNew bool, cod
 		return false, codec.QuotaExceeded
 	}
 	if isNew, code = l.addSubscription(c, f, id); code < 0x80 && c.session.Stored() {
-		l.records().PutSubscription(c.name(), &store.Subscription{
-			Filter: string(f.Filter), QoS: f.QoS, NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished, ID: id,
-		})
+		l.putSubscription(c, f, id)
 	}
 	return isNew, code
+}
+
+func (l *loop) putSubscription(c *client, f *codec.Filter, id uint32) {
+	l.records().PutSubscription(c.name(), &store.Subscription{
+		Filter: string(f.Filter), QoS: f.QoS, NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished, ID: id,
+	})
+}
+
+// storeSubscriptions writes the subscriptions of a client whose session is in the
+// store only now.
+func (l *loop) storeSubscriptions(c *client) {
+	for x := range c.subs.all {
+		x.options.Stored = true
+		if x.group != nil {
+			x.group.stored.Add(1)
+		} else {
+			x.node.Value.stored.Add(1)
+		}
+		f := x.filter()
+		l.putSubscription(c, &f, x.options.ID)
+	}
 }
 
 func (l *loop) addSubscription(c *client, f *codec.Filter, id uint32) (isNew bool, code codec.ReasonCode) {

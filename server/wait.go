@@ -76,12 +76,15 @@ func askLater[R, M any](l *loop, c *reactor.Conn, ch *hooks.Chain[R, M], r *R, f
 // holdsBack tells that a connection is not to be read yet, whoever has resumed
 // it.
 func (l *loop) holdsBack(c *reactor.Conn) bool {
-	w := l.waitsFor(c)
-	if w == nil || w.answer != nil {
-		return false
+	if w := l.waitsFor(c); w != nil && w.answer == nil {
+		stopReading(c)
+		return true
 	}
-	stopReading(c)
-	return true
+	if s := sessionOf(c); s != nil && s.Spent() {
+		c.PauseRead()
+		return true
+	}
+	return false
 }
 
 // stopReading does not read a connection. One that is not admitted ends when

@@ -135,14 +135,14 @@ func (w *wait[R, M]) submit() {
 	l.stats.waits.Add(1)
 	ok := l.pool.submit(w.key(w.r), job{size: w.size(w.r), run: func() {
 		defer end()
-		if ctx.Err() != nil {
-			return
+		var a Answer[M]
+		if ctx.Err() == nil {
+			a = w.call(ctx, l)
 		}
-		a := w.call(ctx, l)
 		if ctx.Err() != nil { // what it said came too late
 			a = refuse[M](overdue)
 		}
-		if !over.Swap(true) {
+		if !over.Swap(true) { // end may keep the timer from saying so, even if its time is over
 			w.answered(l, a)
 		}
 	}})

@@ -182,7 +182,7 @@ func (s *Session) take(r Reading, list []store.Queued) {
 		} else {
 			b.next = q.Seq + 1
 		}
-		if sent[q.Seq] {
+		if sent[q.Seq] || q.Seq <= s.birth { // or of an earlier session, which others inherit
 			q.Msg.Release()
 			continue
 		}
@@ -262,7 +262,8 @@ func (s *Session) room() bool {
 	if limit < 0 || b == nil && limit > 0 || b != nil && b.len-b.surplus < limit {
 		return true
 	}
-	if b != nil && b.soonest != 0 && s.host.Unix() > b.soonest && !b.reading {
+	busy := b != nil && b.reading || s.flags&unread != 0 // before Load the count has two parts
+	if b != nil && b.soonest != 0 && s.host.Unix() > b.soonest && !busy {
 		known := b.soonest != unknown
 		b.soonest = 0
 		s.read(Reading{From: b.next, Max: pageEntries})
@@ -275,7 +276,7 @@ func (s *Session) room() bool {
 	if b == nil || !s.limits.LIFO {
 		return false
 	}
-	if b.surplus++; b.surplus >= dropAtOnce && !b.reading {
+	if b.surplus++; b.surplus >= dropAtOnce && !busy {
 		s.read(Reading{From: b.next, Max: b.surplus})
 	}
 	return true

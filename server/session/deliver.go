@@ -187,7 +187,8 @@ func (s *Session) wait(p *queue.Publication, e queue.Entry) {
 	}
 	s.write(&e, p)
 	w := &s.more().waiting
-	if e.Ref.Seq != 0 && (s.backlog != nil || w.Len() >= spillFrom) {
+	// One more connection of a client has no backlog: what it inherits stays in memory.
+	if s.flags&stored != 0 && e.Ref.Seq != 0 && (s.backlog != nil || w.Len() >= spillFrom) {
 		s.shelf().leave(e.Ref.Seq, p.Expires)
 		s.page()
 		return

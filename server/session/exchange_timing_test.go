@@ -31,6 +31,7 @@ func (h *bareHost) Hold()                  {}
 func (h *bareHost) Safe() bool             { return true }
 func (h *bareHost) Read(Reading)           {}
 func (h *bareHost) Bequeath(uint64)        {}
+func (h *bareHost) Bequeaths() bool        { return false }
 func (h *bareHost) Share(string) uint32    { return 0 }
 func (h *bareHost) Publish(_ *Session, _ string, p *queue.Publication, _ codec.Properties) {
 	h.to.Deliver(p, &h.options)

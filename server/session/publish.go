@@ -16,11 +16,12 @@ func (s *Session) publish(f codec.Frame) bool {
 	if err := codec.DecodePublish(s.version, f, m); err != nil {
 		return s.fail(err)
 	}
-	if !s.comesAgain() {
+	again := s.comesAgain()
+	if !again {
 		s.count(metrics.PublishReceived)
-		if s.limits.MaxRate > 0 {
-			s.spend()
-		}
+	}
+	if s.limits.MaxRate > 0 {
+		s.spend(again)
 	}
 	if s.v5() {
 		if err := s.alias(m); err != nil {

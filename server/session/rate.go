@@ -19,16 +19,30 @@ func (b bucket) at(now uint32, rate int) int {
 	return int(min(int64(rate), int64(b.tokens)+int64(rate)*int64(now-b.filled)))
 }
 
-// spend pays for a PUBLISH. A client without a token left is not read until it
-// has one: nothing is lost, its own kernel holds its messages back.
-func (s *Session) spend() {
+// spend pays for a PUBLISH, unless it comes again and is paid for. A client
+// without a token left is not read until it has one: nothing is lost, its own
+// kernel holds its messages back. What it waited for has it read again, too.
+func (s *Session) spend(again bool) {
 	b, now := &s.more().rate, s.host.Clock()
-	b.tokens, b.filled = b.at(now, s.limits.MaxRate)-1, now
-	if b.tokens <= 0 {
-		s.host.Metrics().Inc(metrics.LimitRate)
-		s.link.PauseRead()
-		s.arm(now)
+	left := b.at(now, s.limits.MaxRate)
+	if !again {
+		left--
+		b.tokens, b.filled = left, now
 	}
+	if left > 0 {
+		return
+	}
+	if !again {
+		s.host.Metrics().Inc(metrics.LimitRate)
+	}
+	s.link.PauseRead()
+	s.arm(now)
+}
+
+// Spent tells that the client is not to be read before it has a token. A packet
+// that has waited is paid for.
+func (s *Session) Spent() bool {
+	return s.limits.MaxRate > 0 && s.extra != nil && s.flags&suspended == 0 && s.extra.rate.at(s.host.Clock(), s.limits.MaxRate) <= 0
 }
 
 // refill reads a client again that has tokens. The timer of a second comes

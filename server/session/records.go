@@ -232,7 +232,7 @@ func (s *Session) forgetRecords() {
 		return
 	}
 	r, c := s.host.Records(), s.client()
-	if s.flags&(sharer|unread) == 0 || s.backlog == nil && s.flags&unread == 0 {
+	if (s.flags&(sharer|unread) == 0 || s.backlog == nil && s.flags&unread == 0) && !s.host.Bequeaths() {
 		r.DeleteSession(c)
 		return
 	}

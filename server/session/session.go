@@ -66,6 +66,8 @@ type Host interface {
 	// sequence, to the other members of the shared subscriptions that it came
 	// by. What came by others is dropped.
 	Bequeath(limit uint64)
+	// Bequeaths tells that this is under way for an earlier session of the client.
+	Bequeaths() bool
 	// Share gives the number of a shared subscription, 0 when there is none with
 	// that filter.
 	Share(filter string) uint32

@@ -168,6 +168,8 @@ func (c *fakeClient) Bequeath(limit uint64) {
 	})
 }
 
+func (c *fakeClient) Bequeaths() bool { return false }
+
 func (c *fakeClient) Share(filter string) uint32 {
 	return uint32(slices.Index(c.world.shares, filter) + 1)
 }

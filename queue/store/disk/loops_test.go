@@ -62,7 +62,7 @@ func work(s *Store, loop int) error {
 			return err
 		}
 		next += uint64(read)
-		if bounds, err := s.Bounds(c, 0); err != nil || int(next)+bounds.Len != sent {
+		if bounds, err := s.Bounds(c, 0, 0); err != nil || int(next)+bounds.Len != sent {
 			return fmt.Errorf("%d of %d were read, bounds %+v, %v", next, sent, bounds, err)
 		}
 	}

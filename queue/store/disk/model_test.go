@@ -225,7 +225,7 @@ func (m *model) checkBounds(s *Store, c store.Client, n int) error {
 	if len(q) > 0 {
 		want = store.Bounds{First: q[0].ref.Seq, Last: q[len(q)-1].ref.Seq, Len: len(q)}
 	}
-	b, err := s.Bounds(c, upto)
+	b, err := s.Bounds(c, 0, upto)
 	if err == nil && b != want {
 		return fmt.Errorf("bounds of %v up to %d: %+v, want %+v", c, upto, b, want)
 	}

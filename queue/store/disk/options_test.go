@@ -49,7 +49,7 @@ func TestInMemory(t *testing.T) {
 		}
 	}
 	s := must[*Store](t)(Open(o))
-	if b, err := s.Bounds(testClients[0], 0); err != nil || b.Len != 100 {
+	if b, err := s.Bounds(testClients[0], 0, 0); err != nil || b.Len != 100 {
 		t.Errorf("opened again: %+v, %v", b, err)
 	}
 	if err := s.Close(); err != nil {

@@ -11,10 +11,11 @@ import (
 	"vernemq/queue/store"
 )
 
-// Bounds counts the entries of a client's queue that are committed, up to and
-// with a sequence, or all of them when it is 0. It reads keys only.
-func (s *Store) Bounds(c store.Client, upto uint64) (b store.Bounds, err error) {
-	err = s.entries(s.db, c, span{upto: upto}, func(seq uint64, _ *pebble.Iterator) (bool, error) {
+// Bounds counts the entries of a client's queue that are committed, after a
+// sequence and up to and with another one, or all that come after it when that is
+// 0. It reads keys only.
+func (s *Store) Bounds(c store.Client, after, upto uint64) (b store.Bounds, err error) {
+	err = s.entries(s.db, c, span{from: after + 1, upto: upto}, func(seq uint64, _ *pebble.Iterator) (bool, error) {
 		if b.Len++; b.Len == 1 {
 			b.First = seq
 		}
