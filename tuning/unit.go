@@ -18,10 +18,11 @@ type Unit struct {
 	Others     []string // further paths that it and its clients use, such as unix sockets
 }
 
-// unitText: on SIGHUP the broker reads its configuration again. With Type=exec a
-// start that takes long, as a repair of the store may, meets no timeout of
-// systemd. Files below /usr and /etc are read-only; other places stay open, for
-// unix sockets and logs elsewhere.
+// unitText: the broker tells when it listens. A start that takes long, as a
+// repair of the store may, meets no timeout of systemd. A broker one of whose
+// loops stands still for a minute is started anew. On SIGHUP it reads its
+// configuration again. Files below /usr and /etc are read-only; other places stay
+// open, for unix sockets and logs elsewhere.
 var unitText = template.Must(template.New("unit").Parse(`# systemd unit for a broker with {{.Plan.Connections}} connections.
 # Made by: vernemq tuning profile. Put it into /etc/systemd/system as
 # vernemq.service, then: systemctl daemon-reload; systemctl enable --now vernemq
@@ -34,7 +35,11 @@ StartLimitIntervalSec=60
 StartLimitBurst=5
 
 [Service]
-Type=exec
+Type=notify
+# A start may have to repair the store; it says when it listens.
+TimeoutStartSec=infinity
+# Started anew when one of its loops stands still for a minute.
+WatchdogSec=60
 User=vernemq
 Group=vernemq
 ExecStart={{.Command "console"}}

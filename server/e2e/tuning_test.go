@@ -119,7 +119,7 @@ func TestTuningProfile(t *testing.T) {
 		t.Fatalf("%v", r)
 	}
 	contains(t, conf, "\nnet.core.somaxconn = 2000\n", "\n# net.core.netdev_max_backlog = 1200\n")
-	contains(t, unit, "\nLimitNOFILE=61257\n", " console --base /\n", " stop --base /\n", "Type=exec", "OOMScoreAdjust=")
+	contains(t, unit, "\nLimitNOFILE=61257\n", " console --base /\n", " stop --base /\n", "Type=notify", "WatchdogSec=60", "OOMScoreAdjust=")
 	if err := os.Remove(unit); err != nil {
 		t.Fatal(err)
 	}
