@@ -143,7 +143,7 @@ func (l *loop) withExpiry(forward []byte, expires int64) codec.Properties {
 		return forward
 	}
 	q := &l.questions
-	left := codec.Property{ID: codec.MessageExpiryInterval, Number: uint32(max(expires-l.unix(), 0))}
+	left := codec.Property{ID: codec.MessageExpiryInterval, Number: queue.ExpiryLeft(expires, l.unix())}
 	q.properties = append(codec.AppendProperty(q.properties[:0], left), forward...)
 	return q.properties
 }
