@@ -88,6 +88,10 @@ func (s *Session) unpark() {
 	if b == nil {
 		return
 	}
+	if b.reading { // to drop some: with lifo that is not what comes next
+		b.ticket++
+		b.reading, b.soonest = false, unknown
+	}
 	b.bound, b.keep = b.newest, b.len-b.surplus
 	if limit := s.limits.MaxOnline; limit >= 0 && !s.limits.OverrideMaxOnline {
 		b.keep = min(b.keep, limit)
