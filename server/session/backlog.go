@@ -196,7 +196,11 @@ func (s *Session) take(r Reading, list []store.Queued) {
 			b.surplus--
 			s.loseStored(QueueFull, q)
 		case q.Msg.Expired(now):
-			s.host.Metrics().Inc(metrics.QueueMessageExpired)
+			if b.surplus > 0 { // it makes room for one that was counted as dropped
+				b.surplus--
+			} else {
+				s.host.Metrics().Inc(metrics.QueueMessageExpired)
+			}
 			s.loseStored(Overdue, q)
 		case old && b.keep <= 0:
 			s.drop()
