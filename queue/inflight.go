@@ -87,13 +87,16 @@ func (f *Inflight) push(x Flight) {
 	f.span++
 }
 
-// evict makes room by moving the unacknowledged front to the strays.
+// evict makes room by moving the unacknowledged front to the strays. The front
+// may be a hole too: an identifier that Add skipped when the ring was empty.
 func (f *Inflight) evict() {
-	if f.strays == nil {
-		f.strays = new(strays)
+	if x := f.ring[f.head]; x.State != Done {
+		if f.strays == nil {
+			f.strays = new(strays)
+		}
+		f.strays.add(x)
+		f.drop()
 	}
-	f.strays.add(f.ring[f.head])
-	f.drop()
 	f.advance()
 }
 

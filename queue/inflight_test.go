@@ -229,3 +229,33 @@ func BenchmarkInflight(b *testing.B) {
 		f.Add(Entry{}, AwaitPuback, 0)
 	}
 }
+
+// TestInflightSkipped has identifiers come round to those of many old messages
+// while the ring is empty: those that are skipped are not taken for messages.
+func TestInflightSkipped(t *testing.T) {
+	var f Inflight
+	const old, left = 3000, 100
+	for id := uint16(1); id <= old; id++ {
+		f.Restore(Flight{ID: id, State: AwaitPubcomp})
+	}
+	f.Continue(65535)
+	if id := f.Add(Entry{}, AwaitPuback, 0); id != old+1 {
+		t.Fatalf("identifier %d, want %d", id, old+1)
+	}
+	for id := uint16(1); id <= old-left; id++ {
+		f.Remove(id)
+	}
+	for range 1500 {
+		f.Add(Entry{}, AwaitPuback, 0)
+	}
+	if x := f.Find(1); x != nil {
+		t.Errorf("found %+v", *x)
+	}
+	if n := f.Len(); n != 1501+left {
+		t.Errorf("%d messages, want %d", n, 1501+left)
+	}
+	f.Remove(1) // nothing is there
+	if n := f.Len(); n != 1501+left {
+		t.Errorf("%d messages after the removal of none, want %d", n, 1501+left)
+	}
+}

@@ -9,6 +9,7 @@ package queue
 
 import (
 	"encoding/binary"
+	"math"
 	"sync"
 	"sync/atomic"
 )
@@ -114,6 +115,13 @@ func ExpiresAt(now int64, interval uint32) int64 {
 		return now - 1
 	}
 	return now + int64(interval)
+}
+
+// ExpiryLeft is what is left at now of an interval that ends at expires, in
+// seconds. now may be before its beginning: another loop may have read the
+// clock a little earlier.
+func ExpiryLeft(expires, now int64) uint32 {
+	return uint32(min(max(expires-now, 0), math.MaxUint32))
 }
 
 // Expired tells whether the message's expiry interval has passed at now (Unix

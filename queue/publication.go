@@ -112,7 +112,7 @@ func (p *Publication) topic(d *Delivery) []byte {
 func (p *Publication) outgoing(out *codec.Outgoing, d *Delivery) {
 	out.Forward, out.SubscriptionID, out.Alias = p.Forward, d.SubscriptionID, d.Alias
 	if p.Expires != 0 {
-		out.Expiry, out.HasExpiry = uint32(max(p.Expires-d.Now, 0)), true
+		out.Expiry, out.HasExpiry = ExpiryLeft(p.Expires, d.Now), true
 	}
 }
 

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bytes"
+	"math"
 	"testing"
 
 	"vernemq/codec"
@@ -77,5 +78,19 @@ func BenchmarkFanOut(b *testing.B) {
 			outs[i] = p.AppendPacket(outs[i][:0], &d)
 		}
 		p.Reset()
+	}
+}
+
+// TestLongestExpiry has the longest Message Expiry Interval come to a subscriber
+// whose clock is a second behind, and to one that is ahead.
+func TestLongestExpiry(t *testing.T) {
+	p := Publication{Topic: []byte("t"), Expires: ExpiresAt(1000, math.MaxUint32)}
+	for now, want := range map[int64]uint32{999: math.MaxUint32, 1000: math.MaxUint32, 1010: math.MaxUint32 - 10} {
+		packet := p.AppendPacket(nil, &Delivery{Version: codec.V5, Alias: 1, Now: now})
+		f, _, _, _ := codec.Cut(packet, 0)
+		var m codec.Publish
+		if err := codec.DecodePublish(codec.V5, f, &m); err != nil || m.Props.Expiry != want {
+			t.Errorf("at %d: %d %v, want %d", now, m.Props.Expiry, err, want)
+		}
 	}
 }

@@ -84,9 +84,10 @@ type output struct {
 
 // shared is output that lies elsewhere. It goes before buf[at].
 type shared struct {
-	at   int
-	data []byte
-	ref  Releaser
+	at    int
+	data  []byte
+	ref   Releaser
+	early bool // goes before a hold in the same place
 }
 
 // Loop is the owning loop.
@@ -143,7 +144,7 @@ func (c *Conn) Output() *bytebufferpool.ByteBuffer {
 // ref.Release is called once it was written or the connection has ended.
 func (c *Conn) AppendShared(data []byte, ref Releaser) {
 	at := len(c.Output().B)
-	c.out.shared = append(c.out.shared, shared{at, data, ref})
+	c.out.shared = append(c.out.shared, shared{at: at, data: data, ref: ref})
 	c.out.bytes += len(data)
 }
 

@@ -131,7 +131,7 @@ func (l *Loop) write(c *Conn, o *output) (n, want int, err error) {
 	pieces, at := l.iov[:0], o.sent
 	for i := range o.shared {
 		s := &o.shared[i]
-		if s.at >= end && len(o.holds) > 0 {
+		if len(o.holds) > 0 && s.behind(end) {
 			break
 		}
 		if s.at > at {

@@ -29,12 +29,20 @@ func (c *Conn) Hold(number uint64) {
 		if last.at == at {
 			last.number = number
 		} else {
-			o.holds = append(o.holds, hold{at, number})
+			o.hold(at, number)
 		}
 	} else {
-		o.holds = append(o.holds, hold{at, number})
+		o.hold(at, number)
 	}
 	c.loop.holding = append(c.loop.holding, holding{connRef{c, c.Generation()}, number})
+}
+
+// hold has what follows wait. Shared pieces in the same place come before it.
+func (o *output) hold(at int, number uint64) {
+	for i := len(o.shared) - 1; i >= 0 && o.shared[i].at == at; i-- {
+		o.shared[i].early = true
+	}
+	o.holds = append(o.holds, hold{at, number})
 }
 
 // Release sends what waits for a number, or a lower one, when the turn ends.
@@ -94,8 +102,11 @@ func (o *output) sendable() bool {
 		return o.pending() > 0
 	}
 	end := o.holds[0].at
-	return end > o.sent || len(o.shared) > 0 && o.shared[0].at < end
+	return end > o.sent || len(o.shared) > 0 && !o.shared[0].behind(end)
 }
+
+// behind tells that a shared piece comes after the place of the first hold.
+func (s *shared) behind(end int) bool { return s.at > end || s.at == end && !s.early }
 
 // cut throws away what waits.
 func (o *output) cut() {
@@ -103,7 +114,7 @@ func (o *output) cut() {
 	o.holds = nil
 	o.buf.B = o.buf.B[:end]
 	for i := range o.shared {
-		if o.shared[i].at < end {
+		if !o.shared[i].behind(end) {
 			continue
 		}
 		rest := o.shared[i:]

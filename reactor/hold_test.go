@@ -117,3 +117,29 @@ func TestAbandon(t *testing.T) {
 		c.expectEOF()
 	}
 }
+
+// TestHoldBehindShared sends a shared piece that was appended before the place
+// from which on the output waits, and nothing that was appended behind it.
+func TestHoldBehindShared(t *testing.T) {
+	var to *Conn
+	w := start(t, 1, hooks{
+		opened: func(_ *handler, c *Conn) { to = c },
+	}, small)
+	c := w.connect(0)
+	w.on(0, func() {
+		to.Output().B = append(to.Output().B, "head"...)
+		to.AppendShared([]byte("payload"), collected{})
+		to.Hold(7)
+		to.AppendShared([]byte("no"), collected{})
+	})
+	c.expect([]byte("headpayload"))
+	w.on(0, func() {
+		to.AppendShared([]byte("piece"), collected{})
+		to.Loop().Release(7)
+		to.Hold(8)
+		to.AppendShared([]byte("no"), collected{})
+		to.Loop().Abandon(func(c *Conn) { c.CloseAfterFlush(nil, time.Minute) })
+	})
+	c.expect([]byte("nopiece"))
+	c.expectEOF()
+}

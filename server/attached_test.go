@@ -120,6 +120,31 @@ func TestBalance(t *testing.T) {
 	}
 }
 
+// TestBalanceStored has a connection of a persistent session leave more behind
+// than the other one keeps in memory: that gets all of it.
+func TestBalanceStored(t *testing.T) {
+	b, _ := several(t, true)
+	c := named("c")
+	c.CleanStart, c.SessionExpiry, c.ReceiveMax = false, 1000, 1
+	lazy := again(t, b, c, 0)
+	lazy.subscribe("t", 1)
+	busy := again(t, b, c, 1)
+	pub := connect(t, b, "pub")
+	const messages = 900
+	for i := range messages {
+		pub.publish("t", fmt.Sprint(i), 1, uint16(i+1))
+		pub.next()
+	}
+	lazy.conn.Close()
+	b.connections(t, "c", 1)
+	seen := map[string]int{}
+	for _, s := range busy.payloads(messages) {
+		if seen[s]++; seen[s] > 1 {
+			t.Errorf("%s came twice", s)
+		}
+	}
+}
+
 // TestLastConnection makes the session what the last connection wants it to
 // be: the backlog is there when the client comes back.
 func TestLastConnection(t *testing.T) {

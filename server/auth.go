@@ -17,8 +17,9 @@ type questions struct {
 	verdict     session.Verdict
 	topics      []hooks.Topic
 	filters     [][]byte
-	forward     []byte
+	forward     []byte // properties of a message that plugins have changed
 	properties  []byte
+	delivered   []byte            // as forward, of delivery
 	delivery    queue.Publication // in the place of one that plugins have changed
 }
 
@@ -109,7 +110,8 @@ func (l *loop) changeMessage(s *session.Session, p *queue.Publication, m *hooks.
 		p.Retain = *m.Retain
 	}
 	if m.Properties != nil {
-		p.Forward = q.changeProperties(*m.Properties, func(expiry uint32) { p.Expires = queue.ExpiresAt(l.unix(), expiry) })
+		q.forward = changeProperties(q.forward[:0], *m.Properties, func(expiry uint32) { p.Expires = queue.ExpiresAt(l.unix(), expiry) })
+		p.Forward = q.forward
 	}
 	if m.Throttle > 0 {
 		l.pause(connOf(s), m.Throttle)
@@ -118,17 +120,16 @@ func (l *loop) changeMessage(s *session.Session, p *queue.Publication, m *hooks.
 	return &q.verdict
 }
 
-// changeProperties gives what of new properties is passed on.
-func (q *questions) changeProperties(raw codec.Properties, expire func(seconds uint32)) []byte {
+// changeProperties appends what of new properties is passed on.
+func changeProperties(dst []byte, raw codec.Properties, expire func(seconds uint32)) []byte {
 	var p codec.PublishProps
 	if err := codec.DecodePublishProps(raw, &p); err != nil {
-		return nil // cannot be: the chain has checked them
+		return dst // cannot be: the chain has checked them
 	}
 	if p.HasExpiry {
 		expire(p.Expiry)
 	}
-	q.forward = p.AppendForward(q.forward[:0])
-	return q.forward
+	return p.AppendForward(dst)
 }
 
 // propertiesOf are the properties of a message that is on its way.
@@ -142,7 +143,7 @@ func (l *loop) withExpiry(forward []byte, expires int64) codec.Properties {
 		return forward
 	}
 	q := &l.questions
-	left := codec.Property{ID: codec.MessageExpiryInterval, Number: uint32(max(expires-l.unix(), 0))}
+	left := codec.Property{ID: codec.MessageExpiryInterval, Number: queue.ExpiryLeft(expires, l.unix())}
 	q.properties = append(codec.AppendProperty(q.properties[:0], left), forward...)
 	return q.properties
 }

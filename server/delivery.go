@@ -95,7 +95,8 @@ func (l *loop) changeDelivery(p *queue.Publication, a *hooks.DeliverAnswer) *que
 		d.Payload = *m.Payload
 	}
 	if m.Properties != nil {
-		d.Forward = l.questions.changeProperties(*m.Properties, func(uint32) {})
+		l.questions.delivered = changeProperties(l.questions.delivered[:0], *m.Properties, func(uint32) {})
+		d.Forward = l.questions.delivered
 	}
 	if m.Payload == nil && p.Kept() != nil { // the payload may be sent after p has been let go
 		d.Message()

@@ -401,3 +401,39 @@ func TestReauthorize(t *testing.T) {
 		again("c", "bob", false)
 	})
 }
+
+// TestPropertiesOfDeliveries gives each subscriber the properties that plugins
+// have given to the message, whatever they make of it for another subscriber.
+func TestPropertiesOfDeliveries(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, closedConfig(1))
+	user := func(name string) *codec.Properties {
+		ps := codec.Properties(codec.AppendProperty(nil, codec.Property{ID: codec.UserProperty, Bytes: []byte(name), Value: []byte("v")}))
+		return &ps
+	}
+	h := welcome()
+	h.AuthOnPublishM5.Now = func(*hooks.Message) hooks.PublishAnswer {
+		return hooks.PublishAnswer{Result: hooks.OK, Modifiers: &hooks.PublishModifiers{Properties: user("published")}}
+	}
+	h.OnDeliverM5.Now = func(m *hooks.Message) hooks.DeliverAnswer {
+		a := hooks.DeliverAnswer{Result: hooks.OK}
+		if m.Client.ID == "a" {
+			a.Modifiers = &hooks.DeliverModifiers{Properties: user("delivered")}
+		}
+		return a
+	}
+	plug(t, b, "p", h)
+	readers := map[string]versioned{}
+	for _, name := range []string{"a", "b"} {
+		readers[name] = enter(t, b, asClient(codec.V5, name, "", ""))
+		readers[name].sub("t")
+	}
+	enter(t, b, asClient(codec.V5, "c", "", "")).put("t", 0, 0, "x")
+	for name, want := range map[string]string{"a": "delivered", "b": "published"} {
+		for got := range readers[name].got().Props.Raw.Users {
+			if string(got) != want {
+				t.Errorf("%s: %s, want %s", name, got, want)
+			}
+		}
+	}
+}

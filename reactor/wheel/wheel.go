@@ -74,16 +74,21 @@ func (w *Wheel) Deadline(id uint32) (deadline uint32, armed bool) {
 }
 
 // Advance moves the clock and calls expired for each timer that is due, once
-// it is disarmed. expired may set and cancel any timer.
+// it is disarmed. expired may set and cancel any timer. If it panics, the timers
+// that are left fire with the next call.
 func (w *Wheel) Advance(now uint32, expired func(id uint32)) {
+	walked := w.now
+	defer func() { w.now = walked }()
 	if now-w.now > buckets && now > w.now {
 		// After a long pause one round visits every bucket.
 		w.walkAll(now, expired)
+		walked = now
 		return
 	}
 	for w.now < now {
 		w.now++
 		w.walk(w.now%buckets, now, expired)
+		walked = w.now
 	}
 }
 

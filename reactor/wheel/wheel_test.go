@@ -84,6 +84,33 @@ func TestCancelWhileWalking(t *testing.T) {
 	}
 }
 
+// TestPanic has timers fire although an earlier one has panicked, which the
+// caller contains.
+func TestPanic(t *testing.T) {
+	for _, now := range []uint32{5, 7, 9000} {
+		w := New(0)
+		for id := range uint32(10) {
+			w.Set(id, 5+id%3) // those of 7 are not due at 5
+		}
+		fired := map[uint32]bool{}
+		advance := func(now uint32) {
+			defer func() { _ = recover() }()
+			w.Advance(now, func(id uint32) {
+				fired[id] = true
+				if id == 6 || id == 7 {
+					panic("timer")
+				}
+			})
+		}
+		for i := range uint32(4) {
+			advance(now + i)
+		}
+		if len(fired) != 10 {
+			t.Errorf("at %d: %d timers have fired, want 10", now, len(fired))
+		}
+	}
+}
+
 // BenchmarkTick lets a second pass with a million keep-alives armed.
 func BenchmarkTick(b *testing.B) {
 	const n = 1_000_000

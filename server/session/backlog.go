@@ -88,6 +88,10 @@ func (s *Session) unpark() {
 	if b == nil {
 		return
 	}
+	if b.reading { // to drop some: with lifo that is not what comes next
+		b.ticket++
+		b.reading, b.soonest = false, unknown
+	}
 	b.bound, b.keep = b.newest, b.len-b.surplus
 	if limit := s.limits.MaxOnline; limit >= 0 && !s.limits.OverrideMaxOnline {
 		b.keep = min(b.keep, limit)
@@ -192,7 +196,11 @@ func (s *Session) take(r Reading, list []store.Queued) {
 			b.surplus--
 			s.loseStored(QueueFull, q)
 		case q.Msg.Expired(now):
-			s.host.Metrics().Inc(metrics.QueueMessageExpired)
+			if b.surplus > 0 { // it makes room for one that was counted as dropped
+				b.surplus--
+			} else {
+				s.host.Metrics().Inc(metrics.QueueMessageExpired)
+			}
 			s.loseStored(Overdue, q)
 		case old && b.keep <= 0:
 			s.drop()

@@ -185,10 +185,10 @@ func (s *Session) wait(p *queue.Publication, e queue.Entry) {
 		s.unwrite(e.Ref)
 		return
 	}
+	taken := e.Ref.Seq != 0 // from another connection: it is older than what is in the store
 	s.write(&e, p)
 	w := &s.more().waiting
-	// One more connection of a client has no backlog: what it inherits stays in memory.
-	if s.flags&stored != 0 && e.Ref.Seq != 0 && (s.backlog != nil || w.Len() >= spillFrom) {
+	if !taken && e.Ref.Seq != 0 && (s.backlog != nil || w.Len() >= spillFrom) {
 		s.shelf().leave(e.Ref.Seq, p.Expires)
 		s.page()
 		return
