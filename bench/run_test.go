@@ -188,3 +188,22 @@ func TestAgentDistrusts(t *testing.T) {
 		}
 	}
 }
+
+// TestHeldUp: what a moment of the broker held up is sent after it, without
+// acknowledgements too.
+func TestHeldUp(t *testing.T) {
+	b := &fakeBroker{}
+	b.fault = func(_ *fakeBroker, n int, to *fakeClient, p []byte) {
+		if n == 20 {
+			time.Sleep(time.Second) // takes nothing meanwhile
+		}
+		to.conn.Write(p)
+	}
+	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) {
+		l.Publishers, l.Subscribers, l.Warm, l.Duration, l.Rate, l.Size = 1, 1, 0, 2*time.Second, 50, 512<<10
+	})
+	run := Execute(t.Context(), l, Options{})
+	if len(run.Failures) > 0 {
+		t.Errorf("%v, %+v", run.Failures, run.Flow)
+	}
+}
