@@ -168,6 +168,9 @@ func (r *runner) takeOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if n := r.total.TakenOver; n > 0 { // nobody has come again yet
+		r.failf("the broker ended %d connections before their clients came again", n)
+	}
 	a, err := r.connectAll(ctx, again, r.load.Clients, false)
 	r.run.Again = a
 	if err != nil {
