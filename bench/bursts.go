@@ -127,7 +127,7 @@ func (r *runner) clearRetained(ctx context.Context) error {
 	}
 	want := int64(r.load.Publishers * r.load.Burst)
 	return r.until(ctx, "clearing", func() bool {
-		return r.total.Sent-was.Sent >= want && (r.load.QoS == 0 || r.total.Acked-was.Acked >= want)
+		return r.total.Sent-was.Sent >= want && r.total.Acked-was.Acked >= want
 	}, never)
 }
 

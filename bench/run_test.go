@@ -189,6 +189,20 @@ func TestAgentDistrusts(t *testing.T) {
 	}
 }
 
+// TestCleared: no retained message is left behind, whatever the QoS.
+func TestCleared(t *testing.T) {
+	for qos := range byte(2) {
+		b := &fakeBroker{} // which retains nothing: all is lost
+		l := testLoad(t, "retained-flood", startFake(t, b), func(l *Load) { l.QoS, l.Rate, l.Burst, l.Timeout = qos, 0, 1000, time.Second })
+		Execute(t.Context(), l, Options{})
+		b.mu.Lock()
+		if want := l.Publishers * l.Burst; b.cleared != want {
+			t.Errorf("QoS %d: %d of %d messages were cleared", qos, b.cleared, want)
+		}
+		b.mu.Unlock()
+	}
+}
+
 // TestHeldUp: what a moment of the broker held up is sent after it, without
 // acknowledgements too.
 func TestHeldUp(t *testing.T) {
