@@ -189,6 +189,23 @@ func TestAgentDistrusts(t *testing.T) {
 	}
 }
 
+// TestShortConnects: the time that clients take to connect ends with the last
+// of them, not when somebody looks.
+func TestShortConnects(t *testing.T) {
+	l := testLoad(t, "connect-storm", startFake(t, &fakeBroker{}), func(l *Load) {
+		l.Publishers, l.Subscribers, l.Clients, l.Duration = 0, 0, 20, time.Millisecond
+	})
+	least := math.Inf(1)
+	for range 10 { // a busy machine
+		if run := Execute(t.Context(), l, Options{}); run.Connect != nil {
+			least = min(least, run.Connect.Seconds)
+		}
+	}
+	if least >= lookEvery.Seconds() {
+		t.Errorf("20 clients took %v s", least)
+	}
+}
+
 // TestCleared: no retained message is left behind, whatever the QoS.
 func TestCleared(t *testing.T) {
 	for qos := range byte(2) {
