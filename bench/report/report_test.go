@@ -138,3 +138,17 @@ func TestTicks(t *testing.T) {
 		}
 	}
 }
+
+// TestCompareFailed: figures of a run that failed are not shown without a word.
+func TestCompareFailed(t *testing.T) {
+	result := func(failures ...string) *bench.Result {
+		return &bench.Result{Load: bench.Load{Scenario: "pairs"}, Runs: []*bench.Run{{Failures: failures}, {}}}
+	}
+	var b strings.Builder
+	if err := Compare(&b, result(), result("7 messages were lost")); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.String(); !strings.Contains(s, "(2 runs)") || !strings.Contains(s, "(2 runs, 1 failed)") {
+		t.Error(s)
+	}
+}
