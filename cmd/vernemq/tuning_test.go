@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 
 	"vernemq/server/config"
@@ -24,5 +26,15 @@ func TestPlanOf(t *testing.T) {
 	}
 	if q := withConnections(tuning.Plan{}, 10); q.Secured != 0 {
 		t.Errorf("%+v", q)
+	}
+}
+
+// TestPidOfNobody: systemctl shows 0 for a service that does not run. That is
+// not this process.
+func TestPidOfNobody(t *testing.T) {
+	a := app()
+	a.Writer = new(bytes.Buffer)
+	if err := a.Run([]string{"vernemq", "tuning", "check", "--connections", "1", "--pid", "0"}); err == nil || !strings.Contains(err.Error(), "proc/0") {
+		t.Error(err)
 	}
 }
