@@ -51,6 +51,7 @@ func app() *cli.App {
 		ExitErrHandler:  func(*cli.Context, error) {},
 		OnUsageError:    reasonAlone,
 		Action:          noCommand,
+		Flags:           []cli.Flag{cli.HelpFlag}, // which a command of the name help keeps out
 		// A value may contain commas.
 		DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{

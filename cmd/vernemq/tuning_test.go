@@ -38,3 +38,15 @@ func TestPidOfNobody(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestHelp: the help that errors point to is there.
+func TestHelp(t *testing.T) {
+	for _, word := range []string{"--help", "-h", "help"} {
+		var b bytes.Buffer
+		a := app()
+		a.Writer = &b
+		if err := a.Run([]string{"vernemq", word}); err != nil || !strings.Contains(b.String(), "run in the foreground") {
+			t.Errorf("%s: %v, %s", word, err, &b)
+		}
+	}
+}
