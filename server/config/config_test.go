@@ -400,3 +400,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestIncludeBelowBrackets: a pattern is what stands in the file, not the
+// directory that the file lies in.
+func TestIncludeBelowBrackets(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "node[1]*")
+	if err := os.MkdirAll(filepath.Join(dir, "conf.d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"vernemq.conf": "listener.tcp.x = 127.0.0.1:0\ninclude conf.d/*.conf\ninclude more.conf\n",
+		"conf.d/a.conf": "max_online_messages = 7\n", "more.conf": "max_offline_messages = 8\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := Load(filepath.Join(dir, "vernemq.conf"), nil, DirsOf(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := l.Config; c.MaxOnlineMessages != 7 || c.MaxOfflineMessages != 8 {
+		t.Error(c.MaxOnlineMessages, c.MaxOfflineMessages)
+	}
+}
