@@ -422,3 +422,21 @@ func TestIncludeBelowBrackets(t *testing.T) {
 		t.Error(c.MaxOnlineMessages, c.MaxOfflineMessages)
 	}
 }
+
+// TestOldNameReferred: an old name stands for the new one in a reference, too.
+func TestOldNameReferred(t *testing.T) {
+	for _, name := range []string{"max_queued_messages", "max_online_messages"} {
+		file := filepath.Join(t.TempDir(), "vernemq.conf")
+		text := "listener.tcp.x = 127.0.0.1:0\n" + name + " = 7\nmax_offline_messages = $(max_queued_messages)\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Load(file, nil, DirsOf(filepath.Dir(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Config.MaxOfflineMessages != 7 {
+			t.Error(name, l.Config.MaxOfflineMessages)
+		}
+	}
+}
