@@ -99,11 +99,12 @@ type pool struct {
 	plan    *plan
 	workers []*worker
 	running sync.WaitGroup
+	twice   int64 // messages that several workers have, as far as they are counted
 }
 
 func (p *pool) prepare(pl *plan) error {
 	p.close()
-	p.plan = pl
+	p.plan, p.twice = pl, 0
 	all := make([]under, pl.Workers)
 	for i := range pl.Workers {
 		w, err := newWorker(pl, i, all)

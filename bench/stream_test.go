@@ -55,3 +55,28 @@ func TestStamp(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestDistinctAgain: what two workers both have counts as a duplicate once, in
+// whatever step one looks.
+func TestDistinctAgain(t *testing.T) {
+	p := &pool{}
+	defer p.close()
+	if err := p.prepare(&plan{Load: testLoad(t, "shared", "127.0.0.1:1883", nil), Of: 1}); err != nil {
+		t.Fatal(err)
+	}
+	both := func(n uint32) {
+		for _, w := range p.workers {
+			w.call(func() { w.seen[0].add(n) })
+		}
+	}
+	for i, want := range []int64{1, 1, 2} {
+		if i != 1 {
+			both(uint32(i))
+		}
+		p.distinct()
+		r, err := p.do(command{Op: opSnapshot})
+		if c := r.Snapshot.Counters; err != nil || c.Duplicates != want || c.Delivered != -want {
+			t.Errorf("look %d: %+v, %v", i, c, err)
+		}
+	}
+}
