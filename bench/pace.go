@@ -55,6 +55,7 @@ func (w *worker) stopPublishing() (unsent uint64) {
 		unsent += uint64(p.owed - (p.next - p.number0))
 		p.owed = p.next - p.number0
 	}
+	w.count.Due -= int64(unsent)
 	w.pace.on = false
 	return unsent
 }
