@@ -440,3 +440,22 @@ func TestOldNameReferred(t *testing.T) {
 		}
 	}
 }
+
+// TestSendTimeout: a time that is too long to be counted is long, not short.
+func TestSendTimeout(t *testing.T) {
+	for option, want := range map[string]time.Duration{"{send_timeout, 2000}": 2 * time.Second, "{send_timeout,1}": time.Second, "{nodelay, true}": 30 * time.Second,
+		"{send_timeout, infinity}": largest * time.Millisecond, "{send_timeout, 10000000000000}": largest * time.Millisecond,
+		"{send_timeout, 99999999999999999999}": largest * time.Millisecond} {
+		file := filepath.Join(t.TempDir(), "vernemq.conf")
+		if err := os.WriteFile(file, []byte("listener.tcp.x = 127.0.0.1:0\ntcp_listen_options = ["+option+"]\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Load(file, nil, DirsOf(filepath.Dir(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Config.SendTimeout; got != want {
+			t.Errorf("%s: %v, want %v", option, got, want)
+		}
+	}
+}
