@@ -152,3 +152,12 @@ func TestCompareFailed(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// TestBriefCounts: a count is whole.
+func TestBriefCounts(t *testing.T) {
+	var b strings.Builder
+	Brief(&b, &bench.Result{Runs: []*bench.Run{{Flow: &bench.Messages{Sent: 1_234_567, Delivered: 1_234_566, Lost: 1, Rate: 41152.2}}}})
+	if s := b.String(); !strings.Contains(s, " sent=1234567 delivered=1234566 ") || !strings.Contains(s, " msgs_per_s=41152.2 ") || !strings.Contains(s, " p50_ms=0 ") {
+		t.Error(s)
+	}
+}
