@@ -238,3 +238,25 @@ func TestHeldUp(t *testing.T) {
 		t.Errorf("%v, %+v", run.Failures, run.Flow)
 	}
 }
+
+// TestKneeUse: what broker and generator used is shown of the step that the
+// messages are of.
+func TestKneeUse(t *testing.T) {
+	b := &fakeBroker{fault: func(_ *fakeBroker, n int, to *fakeClient, p []byte) {
+		if n < 300 { // then nothing more comes
+			to.conn.Write(p)
+		}
+	}}
+	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) {
+		l.PID, l.Rate, l.Step, l.Quantile, l.Objective = os.Getpid(), 1000, true, 0.5, 10*time.Second
+		l.Warm, l.Timeout = 0, time.Second
+	})
+	run := Execute(t.Context(), l, Options{})
+	k := run.Knee
+	if k == nil || run.Flow == nil || len(run.Steps) < 2 {
+		t.Fatalf("%+v", run)
+	}
+	if k.broker == nil || run.Broker != k.broker || run.Generator != k.generator || run.Steps[len(run.Steps)-1].broker == k.broker {
+		t.Errorf("%+v, %+v", run.Broker, k)
+	}
+}
