@@ -79,6 +79,10 @@ func (r *runner) arrivals(ctx context.Context, before counters, n int) (*Message
 	r.phase = "measure"
 	err := r.drain(ctx, func() bool { return r.total.Delivered-before.Delivered >= int64(n) })
 	m := r.tally(0)
+	if start := r.mark.at.UnixNano(); m.Delivered > 0 {
+		m.Seconds = float64(r.moment(r.came, start)-start) / 1e9
+		m.Rate = float64(m.Delivered) / m.Seconds
+	}
 	m.Sent = int64(r.load.Publishers * r.load.Burst)
 	m.SentRate = 0
 	usedErr := r.used()
@@ -127,7 +131,7 @@ func (r *runner) clearRetained(ctx context.Context) error {
 	}
 	want := int64(r.load.Publishers * r.load.Burst)
 	return r.until(ctx, "clearing", func() bool {
-		return r.total.Sent-was.Sent >= want && (r.load.QoS == 0 || r.total.Acked-was.Acked >= want)
+		return r.total.Sent-was.Sent >= want && r.total.Acked-was.Acked >= want
 	}, never)
 }
 

@@ -55,6 +55,7 @@ func (w *worker) refused(c *client, reason string) error {
 	if w.plan.wrong(c) {
 		w.close(c)
 		w.count.Turned++
+		w.settled = now()
 		return nil
 	}
 	return fmt.Errorf("the broker refused the client: %s", reason)

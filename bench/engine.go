@@ -70,6 +70,8 @@ type snapshot struct {
 	Cause    string           `json:"cause,omitempty"`
 	Workers  int              `json:"workers"`
 	At       int64            `json:"at"`
+	Settled  int64            `json:"settled"` // when a client last became ready or was turned away
+	Came     int64            `json:"came"`    // when a message was last delivered
 }
 
 func (s *snapshot) add(o *snapshot) {
@@ -86,7 +88,7 @@ func (s *snapshot) add(o *snapshot) {
 		s.Refusals[reason] += n
 	}
 	s.Workers += o.Workers
-	s.At = max(s.At, o.At)
+	s.At, s.Settled, s.Came = max(s.At, o.At), max(s.Settled, o.Settled), max(s.Came, o.Came)
 	if s.Cause == "" {
 		s.Cause = o.Cause
 	}
@@ -97,11 +99,12 @@ type pool struct {
 	plan    *plan
 	workers []*worker
 	running sync.WaitGroup
+	twice   int64 // messages that several workers have, as far as they are counted
 }
 
 func (p *pool) prepare(pl *plan) error {
 	p.close()
-	p.plan = pl
+	p.plan, p.twice = pl, 0
 	all := make([]under, pl.Workers)
 	for i := range pl.Workers {
 		w, err := newWorker(pl, i, all)
@@ -185,7 +188,7 @@ func (w *worker) do(c command, r *reply) error {
 }
 
 func (w *worker) snapshot(s *snapshot) {
-	one := snapshot{Counters: w.count, Refusals: w.refusals, Cause: w.cause, Workers: 1, At: now()}
+	one := snapshot{Counters: w.count, Refusals: w.refusals, Cause: w.cause, Workers: 1, At: now(), Settled: w.settled, Came: w.came}
 	s.add(&one)
 	s.Latency.Merge(&w.latency)
 	s.Connect.Merge(&w.connect)

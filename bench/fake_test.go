@@ -30,6 +30,7 @@ type fakeBroker struct {
 	clients  map[*fakeClient]bool
 	messages int
 	held     []byte
+	cleared  int // empty messages
 	all      sync.WaitGroup
 }
 
@@ -141,6 +142,10 @@ func (b *fakeBroker) publish(c *fakeClient, f codec.Frame) {
 	}
 	if p.QoS > 0 {
 		c.conn.Write(codec.AppendAck(nil, codec.V311, codec.PUBACK, p.PacketID, codec.Success, ""))
+	}
+	if len(p.Payload) == 0 {
+		b.cleared++
+		time.Sleep(10 * time.Microsecond) // slower than they come
 	}
 	packet := codec.AppendPublish(nil, codec.V311, &p)
 	for to := range b.clients {

@@ -143,3 +143,29 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Error(run.Failures)
 	}
 }
+
+// TestEndsEarly: in a take-over, a connection that ends before its client
+// comes again was not taken over.
+func TestEndsEarly(t *testing.T) {
+	b := &fakeBroker{}
+	var once bool
+	b.judge = func(p *codec.Connect) codec.ReasonCode { // under the broker's lock
+		if strings.HasSuffix(string(p.ClientID), "idle-9") && !once {
+			once = true
+			for c := range b.clients {
+				if strings.HasSuffix(c.id, "idle-3") {
+					c.conn.Close()
+				}
+			}
+		}
+		return codec.Success
+	}
+	l := testLoad(t, "reconnect-storm", startFake(t, b), func(l *Load) {
+		l.Publishers, l.Subscribers, l.Clients, l.Parallel, l.Workers, l.Duration = 0, 0, 10, 1, 1, 100*time.Millisecond
+		l.ConnectRate = 50
+	})
+	run := Execute(t.Context(), l, Options{})
+	if got := strings.Join(run.Failures, "; "); !strings.Contains(got, "the broker ended 1 connections before") {
+		t.Errorf("reported %q", got)
+	}
+}

@@ -15,6 +15,7 @@ import (
 type pacer struct {
 	on     bool
 	clear  bool // empty retained messages
+	qos    byte
 	start  int64
 	end    int64
 	from   int64   // messages that were due before are not measured
@@ -31,8 +32,12 @@ const congested = 64 << 10
 
 // publishGroup begins a phase.
 func (w *worker) publishGroup(c command) {
-	w.pace = pacer{on: true, clear: c.Clean, start: c.Start, end: c.End, from: c.From, each: c.Each, topic: w.pace.topic,
-		first: codec.PublishFirst(w.plan.QoS, false, w.plan.Kind == Retained)}
+	qos := w.plan.QoS
+	if c.Clean { // acknowledged, so that the connections do not end before all is cleared
+		qos = max(qos, 1)
+	}
+	w.pace = pacer{on: true, clear: c.Clean, qos: qos, start: c.Start, end: c.End, from: c.From, each: c.Each, topic: w.pace.topic,
+		first: codec.PublishFirst(qos, false, w.plan.Kind == Retained)}
 	if c.Rate > 0 {
 		w.pace.period = 1e9 / c.Rate
 	}
@@ -50,6 +55,7 @@ func (w *worker) stopPublishing() (unsent uint64) {
 		unsent += uint64(p.owed - (p.next - p.number0))
 		p.owed = p.next - p.number0
 	}
+	w.count.Due -= int64(unsent)
 	w.pace.on = false
 	return unsent
 }
@@ -112,7 +118,7 @@ func (w *worker) catchUp(c *client) {
 }
 
 func (w *worker) maySend(c *client) bool {
-	return c.state == ready && len(c.out)-c.sent < congested && (w.plan.QoS == 0 || c.inflight < c.credit)
+	return c.state == ready && len(c.out)-c.sent < congested && (w.pace.qos == 0 || c.inflight < c.credit)
 }
 
 // room is how many messages the window has room for.
@@ -185,7 +191,7 @@ func (w *worker) send(c *client, due int64) {
 		w.pace.topic = strconv.AppendUint(w.pace.topic, uint64(c.next), 10)
 		topic = w.pace.topic
 	}
-	if w.plan.QoS > 0 {
+	if w.pace.qos > 0 {
 		c.inflight++
 		if c.id++; c.id == 0 {
 			c.id = 1

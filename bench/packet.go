@@ -55,7 +55,7 @@ func (w *worker) connack(c *client, f codec.Frame, at int64) error {
 
 func (w *worker) becomeReady(c *client) {
 	w.dial.open--
-	c.state = ready
+	c.state, w.settled = ready, now()
 }
 
 // subscribe sends the subscriptions of a client.
@@ -142,6 +142,7 @@ func (w *worker) account(c *client, s stamp, at int64) {
 		return
 	}
 	w.count.Delivered++
+	w.came = at
 	from := s.due
 	if w.plan.Kind == Offline || w.plan.Kind == Retained { // the message is old on purpose
 		from = c.due

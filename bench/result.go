@@ -91,6 +91,9 @@ type Step struct {
 	Messages
 	Held   bool   `json:"held"`
 	Broken string `json:"broken,omitempty"`
+
+	broker    *Usage // in this step
+	generator Generator
 }
 
 // Usage is what the broker's process used while it was measured.

@@ -188,3 +188,75 @@ func TestAgentDistrusts(t *testing.T) {
 		}
 	}
 }
+
+// TestShortConnects: the time that clients take to connect ends with the last
+// of them, not when somebody looks.
+func TestShortConnects(t *testing.T) {
+	l := testLoad(t, "connect-storm", startFake(t, &fakeBroker{}), func(l *Load) {
+		l.Publishers, l.Subscribers, l.Clients, l.Duration = 0, 0, 20, time.Millisecond
+	})
+	least := math.Inf(1)
+	for range 10 { // a busy machine
+		if run := Execute(t.Context(), l, Options{}); run.Connect != nil {
+			least = min(least, run.Connect.Seconds)
+		}
+	}
+	if least >= lookEvery.Seconds() {
+		t.Errorf("20 clients took %v s", least)
+	}
+}
+
+// TestCleared: no retained message is left behind, whatever the QoS.
+func TestCleared(t *testing.T) {
+	for qos := range byte(2) {
+		b := &fakeBroker{} // which retains nothing: all is lost
+		l := testLoad(t, "retained-flood", startFake(t, b), func(l *Load) { l.QoS, l.Rate, l.Burst, l.Timeout = qos, 0, 1000, time.Second })
+		Execute(t.Context(), l, Options{})
+		b.mu.Lock()
+		if want := l.Publishers * l.Burst; b.cleared != want {
+			t.Errorf("QoS %d: %d of %d messages were cleared", qos, b.cleared, want)
+		}
+		b.mu.Unlock()
+	}
+}
+
+// TestHeldUp: what a moment of the broker held up is sent after it, without
+// acknowledgements too.
+func TestHeldUp(t *testing.T) {
+	b := &fakeBroker{}
+	b.fault = func(_ *fakeBroker, n int, to *fakeClient, p []byte) {
+		if n == 20 {
+			time.Sleep(time.Second) // takes nothing meanwhile
+		}
+		to.conn.Write(p)
+	}
+	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) {
+		l.Publishers, l.Subscribers, l.Warm, l.Duration, l.Rate, l.Size = 1, 1, 0, 2*time.Second, 50, 512<<10
+	})
+	run := Execute(t.Context(), l, Options{})
+	if len(run.Failures) > 0 {
+		t.Errorf("%v, %+v", run.Failures, run.Flow)
+	}
+}
+
+// TestKneeUse: what broker and generator used is shown of the step that the
+// messages are of.
+func TestKneeUse(t *testing.T) {
+	b := &fakeBroker{fault: func(_ *fakeBroker, n int, to *fakeClient, p []byte) {
+		if n < 300 { // then nothing more comes
+			to.conn.Write(p)
+		}
+	}}
+	l := testLoad(t, "pairs", startFake(t, b), func(l *Load) {
+		l.PID, l.Rate, l.Step, l.Quantile, l.Objective = os.Getpid(), 1000, true, 0.5, 10*time.Second
+		l.Warm, l.Timeout = 0, time.Second
+	})
+	run := Execute(t.Context(), l, Options{})
+	k := run.Knee
+	if k == nil || run.Flow == nil || len(run.Steps) < 2 {
+		t.Fatalf("%+v", run)
+	}
+	if k.broker == nil || run.Broker != k.broker || run.Generator != k.generator || run.Steps[len(run.Steps)-1].broker == k.broker {
+		t.Errorf("%+v, %+v", run.Broker, k)
+	}
+}

@@ -36,6 +36,8 @@ type runner struct {
 	refusals map[string]int64
 	cause    string
 	workers  int
+	settled  int64 // when a client last became ready or was turned away
+	came     int64 // when a message was last delivered
 	dead     bool  // an engine failed: what the others know is no whole
 	missed   int64 // messages that are known to be lost
 	mark     mark  // where measuring began
@@ -148,7 +150,7 @@ func (r *runner) look() error {
 	for i := range replies {
 		s.add(replies[i].Snapshot)
 	}
-	r.total, r.workers = s.Counters, s.Workers
+	r.total, r.workers, r.settled, r.came = s.Counters, s.Workers, s.Settled, s.Came
 	r.latency.Merge(&s.Latency)
 	r.interval.Merge(&s.Latency)
 	r.connect.Merge(&s.Connect)

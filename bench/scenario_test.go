@@ -133,6 +133,10 @@ func TestCheck(t *testing.T) {
 	if err := l.checkMachine(limits{files: 1 << 20, ports: 28_232}, 2); err != nil {
 		t.Error(err)
 	}
+	l.Publishers, l.Subscribers = 4_500_000, 4_500_000
+	if err := l.CheckElsewhere(2); err != nil {
+		t.Error(err)
+	}
 	l.Rate, l.Window = 0, 1000
 	if err := l.Check(2); err == nil || !strings.Contains(err.Error(), "cannot split a closed loop") {
 		t.Error(err)

@@ -17,11 +17,12 @@ func (p *pool) distinct() []uint32 {
 			n[i] += uint32(bits.OnesCount64(word))
 		}
 	}
-	w := p.workers[0]
+	w, more := p.workers[0], twice-p.twice
 	w.call(func() {
-		w.count.Duplicates += twice
-		w.count.Delivered -= twice
+		w.count.Duplicates += more
+		w.count.Delivered -= more
 	})
+	p.twice = twice
 	return n
 }
 

@@ -173,6 +173,7 @@ func (w *worker) flush(c *client, at int64) {
 		if c.secure != nil {
 			c.secure.sealed = 0
 		}
+		w.catchUp(c) // without acknowledgements nothing else tells that there is room
 		return
 	}
 	c.writing = true

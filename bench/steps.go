@@ -67,7 +67,7 @@ func (r *runner) keepKnee() {
 	for _, s := range r.run.Steps {
 		if s.Held {
 			r.run.Knee = s
-			r.run.Flow = &s.Messages
+			r.run.Flow, r.run.Broker, r.run.Generator = &s.Messages, s.broker, s.generator
 		}
 	}
 }
@@ -79,7 +79,7 @@ func (r *runner) step(ctx context.Context, rate float64) (*Step, error) {
 	if m == nil {
 		return nil, err
 	}
-	s := &Step{Messages: *m}
+	s := &Step{Messages: *m, broker: r.run.Broker, generator: r.run.Generator}
 	s.Broken = r.broken(m)
 	if n := r.total.Lost - gone; n > 0 {
 		s.Broken = fmt.Sprintf("the broker ended %d connections (first: %s)", n, r.cause)

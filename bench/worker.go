@@ -104,6 +104,8 @@ type worker struct {
 	answers hist.Histogram // from CONNECT to CONNACK
 	lag     hist.Histogram // from when a message was due to when the worker looked at it
 	cause   string         // of the first failure
+	settled int64          // when a client last became ready or was turned away
+	came    int64          // when a message was last delivered
 
 	refusals map[string]int64 // clients that the broker refused, by reason
 	sweepAt  int64

@@ -86,8 +86,11 @@ func judgeSpare(h *Host, p Plan) []Item {
 		ports.Reason += fmt.Sprintf(" A generator of %d connections to one address and port needs %d source addresses.", p.Connections, part(p.Connections, n))
 	}
 	value := "32768 60999"
-	if ports.Verdict == OK {
+	switch ports.Verdict {
+	case OK:
 		value = ports.Found
+	case Low: // larger, so that no port is lost
+		value = fmt.Sprintf("%d %d", min(h.PortsFrom, 32768), max(h.PortsTo, 60999))
 	}
 	return []Item{
 		sysctl("net.ipv4.tcp_max_orphans", h.Orphans, p.Closing(),

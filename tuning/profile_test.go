@@ -116,3 +116,18 @@ func TestUnitProtects(t *testing.T) {
 		t.Error("a unix socket is hidden from its clients")
 	}
 }
+
+// TestProfilePorts: a range of ports is made larger, not another one.
+func TestProfilePorts(t *testing.T) {
+	for found, want := range map[string]string{"40000 65535": "32768 65535", "1024 20000": "1024 60999", "32768 33000": "32768 60999"} {
+		files := hostFS(t, hosts[0].name)
+		files["proc/sys/net/ipv4/ip_local_port_range"] = &fstest.MapFile{Data: []byte(found)}
+		h, err := Read(files, "self")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := Sysctl(h, hosts[0].plan, false); !strings.Contains(s, "\nnet.ipv4.ip_local_port_range = "+want+"\n") {
+			t.Errorf("%s: %s", found, s)
+		}
+	}
+}

@@ -50,7 +50,11 @@ func (e *Estimate) limits(h *tuning.Host, link float64) {
 	if h.CgroupMemory > 0 && (room <= 0 || h.CgroupMemory < room) {
 		room = h.CgroupMemory
 	}
-	add("cores", "cores", e.Value("cores"), h.Cores, 1)
+	if q := h.CgroupMilliCores; q > 0 && (h.Cores <= 0 || q/1000 < h.Cores) {
+		add("cores", "cores", e.Value("cores"), q, 1000)
+	} else {
+		add("cores", "cores", e.Value("cores"), h.Cores, 1)
+	}
 	add("memory", "MiB", memory, room, mib)
 	add("descriptors", "files", e.Value("descriptors"), h.FilesHard, 1)
 	add("network", "Mbit/s", max(e.Value("network in"), e.Value("network out")), tuning.Value(link), 1e6)

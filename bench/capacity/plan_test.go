@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -253,5 +254,19 @@ func TestPrint(t *testing.T) {
 	e.Print(&b, true)
 	if !strings.HasPrefix(b.String(), "constants: ") || !strings.Contains(b.String(), "CPU of the load: 100 in/s × 4 µs + 200 out/s × 2 µs") {
 		t.Error(b.String())
+	}
+}
+
+// TestQuota: a control group that may use two cores has no more.
+func TestQuota(t *testing.T) {
+	for quota, want := range map[tuning.Value]float64{tuning.Unknown: 64, tuning.Unlimited: 64, 2500: 2.5, 100_000: 64} {
+		e, err := Plan(Demand{Connections: 1000}, Builtin(false), &tuning.Host{PageSize: 4096, Cores: 64, CgroupMilliCores: quota}, 1e9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(e.Limits, func(l Limit) bool { return l.Name == "cores" })
+		if i < 0 || e.Limits[i].Have != want {
+			t.Errorf("quota %v: %+v", quota, e.Limits)
+		}
 	}
 }

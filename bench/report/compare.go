@@ -14,7 +14,7 @@ func Compare(w io.Writer, a, b *bench.Result) error {
 	if a.Load.Scenario != b.Load.Scenario {
 		return fmt.Errorf("cannot compare %s with %s: the results are of different scenarios", a.Load.Scenario, b.Load.Scenario)
 	}
-	fmt.Fprintf(w, "A: %s (%d runs)\nB: %s (%d runs)\n", describe(&a.Load), len(a.Runs), describe(&b.Load), len(b.Runs))
+	fmt.Fprintf(w, "A: %s (%s)\nB: %s (%s)\n", describe(&a.Load), runs(a), describe(&b.Load), runs(b))
 	t := table(w)
 	fmt.Fprintln(t, "\t"+"A\tB\tB/A\tspread")
 	others := across(b)
@@ -40,4 +40,20 @@ func Compare(w io.Writer, a, b *bench.Result) error {
 		fmt.Fprintln(w, "one run says nothing about spread: use --runs")
 	}
 	return nil
+}
+
+// runs says how many runs there were, and how many of them failed: their
+// figures are of what came before.
+func runs(r *bench.Result) string {
+	failed := 0
+	for _, run := range r.Runs {
+		if len(run.Failures) > 0 {
+			failed++
+		}
+	}
+	s := fmt.Sprintf("%d runs", len(r.Runs))
+	if failed > 0 {
+		s += fmt.Sprintf(", %d failed", failed)
+	}
+	return s
 }

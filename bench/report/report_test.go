@@ -138,3 +138,26 @@ func TestTicks(t *testing.T) {
 		}
 	}
 }
+
+// TestCompareFailed: figures of a run that failed are not shown without a word.
+func TestCompareFailed(t *testing.T) {
+	result := func(failures ...string) *bench.Result {
+		return &bench.Result{Load: bench.Load{Scenario: "pairs"}, Runs: []*bench.Run{{Failures: failures}, {}}}
+	}
+	var b strings.Builder
+	if err := Compare(&b, result(), result("7 messages were lost")); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.String(); !strings.Contains(s, "(2 runs)") || !strings.Contains(s, "(2 runs, 1 failed)") {
+		t.Error(s)
+	}
+}
+
+// TestBriefCounts: a count is whole.
+func TestBriefCounts(t *testing.T) {
+	var b strings.Builder
+	Brief(&b, &bench.Result{Runs: []*bench.Run{{Flow: &bench.Messages{Sent: 1_234_567, Delivered: 1_234_566, Lost: 1, Rate: 41152.2}}}})
+	if s := b.String(); !strings.Contains(s, " sent=1234567 delivered=1234566 ") || !strings.Contains(s, " msgs_per_s=41152.2 ") || !strings.Contains(s, " p50_ms=0 ") {
+		t.Error(s)
+	}
+}

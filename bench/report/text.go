@@ -14,7 +14,11 @@ func Brief(w io.Writer, r *bench.Result) {
 	for _, run := range r.Runs {
 		fmt.Fprintf(w, "scenario=%s", r.Load.Scenario)
 		for _, m := range metricsOf(run) {
-			fmt.Fprintf(w, " %s=%.6g", m.key, m.value)
+			if m.value == float64(int64(m.value)) { // a count
+				fmt.Fprintf(w, " %s=%.0f", m.key, m.value)
+			} else {
+				fmt.Fprintf(w, " %s=%.6g", m.key, m.value)
+			}
 		}
 		fmt.Fprintf(w, " failures=%d\n", len(run.Failures))
 	}

@@ -72,13 +72,30 @@ func unitOf(c *cli.Context) (u tuning.Unit, err error) {
 	}
 	if l, err := config.Load(file, u.Set, d); err == nil {
 		u.Data, u.Logs = l.Config.DataDir, l.Config.LogDir
-		for _, li := range l.Config.Listeners {
-			if li.Network == "unix" {
-				u.Others = append(u.Others, li.Address)
-			}
-		}
+		u.Others = pathsOf(l.Config)
 	}
 	return u, nil
+}
+
+// pathsOf are the sockets and files of a configuration, wherever they lie.
+func pathsOf(c *config.Config) []string {
+	w := &c.WebhookSettings
+	paths := []string{c.StoreDir, c.PasswordFile, c.ACLFile, c.Log.File.Path, c.Log.Error.Path, c.Log.Crash.Path, w.CAFile, w.CertFile, w.KeyFile}
+	secured := func(t *config.TLS) {
+		if t != nil {
+			paths = append(paths, t.CAFile, t.CertFile, t.KeyFile, t.CRLFile)
+		}
+	}
+	for _, li := range c.Listeners {
+		if li.Network == "unix" {
+			paths = append(paths, li.Address)
+		}
+		secured(li.TLS)
+	}
+	for _, li := range c.HTTPListeners {
+		secured(li.TLS)
+	}
+	return paths
 }
 
 type profileFile struct{ name, text string }

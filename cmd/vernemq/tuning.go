@@ -96,8 +96,8 @@ func tune(c *cli.Context) (target, error) {
 		return target{}, fmt.Errorf("unexpected argument %q: try vernemq tuning %s --help", c.Args().First(), c.Command.Name)
 	}
 	t := target{root: c.String("root"), process: "self", plan: tuning.Plan{Connections: c.Int64("connections"), Sockets: 1}}
-	if n := c.Uint("pid"); n > 0 {
-		t.process = strconv.FormatUint(uint64(n), 10)
+	if c.IsSet("pid") { // 0 is what systemctl shows of a service that does not run: no process has it
+		t.process = strconv.FormatUint(uint64(c.Uint("pid")), 10)
 	}
 	if _, err := fs.Stat(os.DirFS(t.root), "proc/"+t.process); err != nil {
 		return t, fmt.Errorf("cannot read the limits: %w", err)

@@ -51,7 +51,12 @@ func run(c *cli.Context, name string) error {
 	if err := apply(c, &l); err != nil {
 		return err
 	}
-	if err := l.Check(max(len(o.Agents), 1)); err != nil {
+	if n := len(o.Agents); n > 0 {
+		err = l.CheckElsewhere(n)
+	} else {
+		err = l.Check(1)
+	}
+	if err != nil {
 		return err
 	}
 	if n := c.Int("runs"); n < 1 || n > 1000 {

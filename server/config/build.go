@@ -118,7 +118,7 @@ func (l *Loaded) loops() int {
 }
 
 var (
-	sendTimeoutOption = regexp.MustCompile(`\{\s*send_timeout\s*,\s*(\d+)\s*\}`)
+	sendTimeoutOption = regexp.MustCompile(`\{\s*send_timeout\s*,\s*(\d+|infinity)\s*\}`)
 	keepAliveOption   = regexp.MustCompile(`\{\s*keepalive\s*,\s*true\s*\}`)
 	noDelayOption     = regexp.MustCompile(`\{\s*nodelay\s*,\s*false\s*\}`)
 )
@@ -132,7 +132,10 @@ func (l *Loaded) sendTimeout() time.Duration {
 		return defaultSendTimeout
 	}
 	n, err := strconv.Atoi(m[1])
-	if err != nil || n == 0 {
+	if err != nil || n > largest { // infinity, or as good as that
+		n = largest
+	}
+	if n == 0 {
 		return defaultSendTimeout
 	}
 	return max(time.Duration(n)*time.Millisecond, time.Second)

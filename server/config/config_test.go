@@ -125,6 +125,7 @@ func TestErrors(t *testing.T) {
 		{"too large", "receive_max_broker = 70000\n", "value must be an integer between 1 and 65535"},
 		{"versions", "listener.tcp.allowed_protocol_versions = 3,6\n", `"6" is not a protocol version`},
 		{"buffer sizes", "listener.tcp.buffer_sizes = 1,2\n", "value must be three comma-separated, positive integers"},
+		{"a huge buffer", "listener.tcp.buffer_sizes = 4294967296,0,0\n", "a buffer of 4294967296 bytes is larger than 2147483647"},
 		{"expiry unit", "persistent_client_expiration = 5x\n", "is not a number with one of the units"},
 		{"address without port", "listener.tcp.x = 127.0.0.1\n", "IP address with a port"},
 		{"address taken", "listener.tcp.x = 127.0.0.1:0\nlistener.tcp.y = 127.0.0.1:0\nlistener.tcp.z = ::1:1883\nlistener.ws.z = ::1:1883\n", ":5: listener.ws.z invalid, listener.tcp.z has this address already"},
@@ -400,4 +401,63 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestIncludeBelowBrackets: a pattern is what stands in the file, not the
+// directory that the file lies in.
+func TestIncludeBelowBrackets(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "node[1]*")
+	if err := os.MkdirAll(filepath.Join(dir, "conf.d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"vernemq.conf": "listener.tcp.x = 127.0.0.1:0\ninclude conf.d/*.conf\ninclude more.conf\n",
+		"conf.d/a.conf": "max_online_messages = 7\n", "more.conf": "max_offline_messages = 8\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := Load(filepath.Join(dir, "vernemq.conf"), nil, DirsOf(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := l.Config; c.MaxOnlineMessages != 7 || c.MaxOfflineMessages != 8 {
+		t.Error(c.MaxOnlineMessages, c.MaxOfflineMessages)
+	}
+}
+
+// TestOldNameReferred: an old name stands for the new one in a reference, too.
+func TestOldNameReferred(t *testing.T) {
+	for _, name := range []string{"max_queued_messages", "max_online_messages"} {
+		file := filepath.Join(t.TempDir(), "vernemq.conf")
+		text := "listener.tcp.x = 127.0.0.1:0\n" + name + " = 7\nmax_offline_messages = $(max_queued_messages)\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Load(file, nil, DirsOf(filepath.Dir(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Config.MaxOfflineMessages != 7 {
+			t.Error(name, l.Config.MaxOfflineMessages)
+		}
+	}
+}
+
+// TestSendTimeout: a time that is too long to be counted is long, not short.
+func TestSendTimeout(t *testing.T) {
+	for option, want := range map[string]time.Duration{"{send_timeout, 2000}": 2 * time.Second, "{send_timeout,1}": time.Second, "{nodelay, true}": 30 * time.Second,
+		"{send_timeout, infinity}": largest * time.Millisecond, "{send_timeout, 10000000000000}": largest * time.Millisecond,
+		"{send_timeout, 99999999999999999999}": largest * time.Millisecond} {
+		file := filepath.Join(t.TempDir(), "vernemq.conf")
+		if err := os.WriteFile(file, []byte("listener.tcp.x = 127.0.0.1:0\ntcp_listen_options = ["+option+"]\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Load(file, nil, DirsOf(filepath.Dir(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Config.SendTimeout; got != want {
+			t.Errorf("%s: %v, want %v", option, got, want)
+		}
+	}
 }

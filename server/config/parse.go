@@ -245,14 +245,16 @@ func (p *parser) include(s *scanner, line, rest string) error {
 	if bad := strings.IndexFunc(pattern, notInPath); bad >= 0 || pattern == "" {
 		return s.syntax(line, rest[max(bad, 0):], "include needs a path of A-Z a-z 0-9 - _ . * /")
 	}
+	full, many := pattern, strings.Contains(pattern, "*")
 	if !filepath.IsAbs(pattern) {
 		pattern = filepath.Join(filepath.Dir(s.path), pattern)
+		full = filepath.Join(literal.Replace(filepath.Dir(s.path)), full)
 	}
-	files, err := filepath.Glob(pattern)
+	files, err := filepath.Glob(full)
 	if err != nil {
 		return s.syntax(line, rest, err.Error())
 	}
-	if len(files) == 0 && !strings.Contains(pattern, "*") {
+	if len(files) == 0 && !many {
 		return fmt.Errorf("%s:%d: cannot include %s: file does not exist", s.path, s.at, pattern)
 	}
 	slices.Sort(files)
@@ -261,6 +263,9 @@ func (p *parser) include(s *scanner, line, rest string) error {
 	}
 	return nil
 }
+
+// literal lets a directory stand for itself in a pattern.
+var literal = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 
 func notInPath(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.*/", r)

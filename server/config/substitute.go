@@ -66,6 +66,9 @@ func (s *substitution) expand(set Setting) (string, error) {
 }
 
 func (s *substitution) lookUp(set Setting, name string) (string, error) {
+	if to, ok := aliases[name]; ok {
+		name = to
+	}
 	if other, ok := s.values[name]; ok {
 		v, err := s.replace(other)
 		s.environment[set.Key] = s.environment[set.Key] || s.environment[name]

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"regexp"
 	"strconv"
@@ -304,9 +305,13 @@ func checkVersions(v string) string {
 func checkBufferSizes(v string) string {
 	words := list(v)
 	for _, w := range words {
-		if n, err := strconv.Atoi(w); err != nil || n < 0 {
+		n, err := strconv.Atoi(w)
+		if err != nil || n < 0 {
 			words = nil
 			break
+		}
+		if n > math.MaxInt32 { // what the kernel takes
+			return fmt.Sprintf("a buffer of %d bytes is larger than %d", n, math.MaxInt32)
 		}
 	}
 	if len(words) != 3 {

@@ -68,19 +68,23 @@ func (p *Pusher) step(ctx context.Context, s *config.Graphite) (pause time.Durat
 	}
 	now := time.Now()
 	if p.conn == nil {
-		d := net.Dialer{Timeout: s.ConnectTimeout}
-		if p.conn, err = d.DialContext(ctx, "tcp", to); err != nil {
-			p.conn = nil
-			return retryConnect, fmt.Errorf("cannot connect to Graphite: %w", err)
+		if err := p.connect(ctx, s, to); err != nil {
+			return retryConnect, err
 		}
-		p.to, p.due = to, now.Add(s.Interval)
+		p.due = now.Add(s.Interval)
 		return 0, nil
 	}
 	if p.due = earlier(p.due, now.Add(s.Interval)); now.Before(p.due) {
 		return 0, nil
 	}
 	p.due = now.Add(s.Interval)
-	if err := p.push(s, now); err != nil {
+	if alive(p.conn) != nil { // Graphite need not keep a connection over an interval
+		p.drop()
+		if err := p.connect(ctx, s, to); err != nil {
+			return s.ReconnectTimeout, err
+		}
+	}
+	if err := p.push(s); err != nil {
 		return s.ReconnectTimeout, fmt.Errorf("cannot send to Graphite: %w", err)
 	}
 	if p.broken {
@@ -88,6 +92,16 @@ func (p *Pusher) step(ctx context.Context, s *config.Graphite) (pause time.Durat
 		p.Log.Info("Graphite takes measurements again", "address", to)
 	}
 	return 0, nil
+}
+
+func (p *Pusher) connect(ctx context.Context, s *config.Graphite, to string) error {
+	d := net.Dialer{Timeout: s.ConnectTimeout}
+	conn, err := d.DialContext(ctx, "tcp", to)
+	if err != nil {
+		return fmt.Errorf("cannot connect to Graphite: %w", err)
+	}
+	p.conn, p.to = conn, to
+	return nil
 }
 
 // earlier lets a shorter interval count at once.
@@ -98,10 +112,8 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-func (p *Pusher) push(s *config.Graphite, now time.Time) error {
-	if err := alive(p.conn); err != nil {
-		return err
-	}
+func (p *Pusher) push(s *config.Graphite) error {
+	now := time.Now()
 	if err := p.conn.SetWriteDeadline(now.Add(writeTimeout)); err != nil {
 		return err
 	}

@@ -139,3 +139,35 @@ func TestPaths(t *testing.T) {
 		}
 	}
 }
+
+// TestIdle: a receiver that closes a connection when nothing comes for a while,
+// which is shorter than the interval, gets every push all the same.
+func TestIdle(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	c := newCarbon(t, "127.0.0.1:0")
+	ctx, cancel := context.WithCancel(context.Background())
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		for {
+			select {
+			case conn := <-c.conns:
+				time.AfterFunc(20*time.Millisecond, func() { conn.Close() })
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	s := config.Graphite{Enabled: true, Host: "127.0.0.1", Port: c.Addr().(*net.TCPAddr).Port, Interval: 100 * time.Millisecond,
+		ConnectTimeout: time.Second, ReconnectTimeout: 10 * time.Millisecond}
+	p := &Pusher{Registry: metrics.New([]*metrics.Set{new(metrics.Set)}), Settings: func() config.Graphite { return s }, Log: slog.New(slog.DiscardHandler)}
+	done := make(chan struct{})
+	go func() { defer close(done); p.Run(ctx) }()
+	for range 3 {
+		c.await(t, "socket.open ")
+	}
+	cancel()
+	<-done
+	<-closed
+	c.Close()
+}

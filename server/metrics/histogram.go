@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"math"
 	"math/bits"
 	"sync/atomic"
 )
@@ -48,7 +49,7 @@ func (d *Distribution) Count() (n uint64) {
 // Quantile is an upper bound of the value below which a part q of all lies: at
 // most twice that value. 0 when nothing was counted.
 func (d *Distribution) Quantile(q float64) uint64 {
-	rank, seen := uint64(q*float64(d.Count())), uint64(0)
+	rank, seen := uint64(math.Ceil(q*float64(d.Count()))), uint64(0)
 	for i, c := range d.Counts {
 		if seen += c; c > 0 && seen >= max(rank, 1) {
 			if i < len(d.Bounds) {

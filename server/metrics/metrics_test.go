@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -232,7 +233,7 @@ func TestHistogram(t *testing.T) {
 			t.Fatalf("sum %d count %d", d.Sum, d.Count())
 		}
 		for _, q := range []float64{0.5, 0.99} {
-			exact := values[max(int(q*float64(len(values))), 1)-1]
+			exact := values[max(int(math.Ceil(q*float64(len(values)))), 1)-1]
 			if got := d.Quantile(q); exact <= d.Bounds[len(d.Bounds)-1] && (got < exact || got > max(2*exact, 1)) {
 				t.Fatalf("quantile %v is %d, exactly %d", q, got, exact)
 			}
@@ -280,5 +281,18 @@ func BenchmarkTurn(b *testing.B) {
 		s.Begin(now)
 		s.Delivered(s.Stamp())
 		s.End(now)
+	}
+}
+
+// TestQuantileOfFew: of ten values, nine are not yet 99 %.
+func TestQuantileOfFew(t *testing.T) {
+	h := new(Histogram)
+	for range 9 {
+		h.Observe(100)
+	}
+	h.Observe(100_000)
+	d := collect([]*Histogram{h})
+	if p50, p99 := d.Quantile(0.5), d.Quantile(0.99); p50 != 128 || p99 != 131072 {
+		t.Errorf("p50 %d, p99 %d", p50, p99)
 	}
 }

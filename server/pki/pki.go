@@ -29,6 +29,7 @@ type Source struct {
 	mu    sync.Mutex // one reload at a time
 	files []*reload.File[[]byte]
 	stale bool // a file has changed and what it led to was refused
+	wait  bool // a file has changed and nothing came of it: another one could not be read
 }
 
 // The places of a listener's files in Source.files.
@@ -162,13 +163,14 @@ func (s *Source) Reload() (changed bool, err error) {
 func (s *Source) reload(again bool, files ...int) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changed := again && s.stale
+	changed := s.wait || again && s.stale
 	for _, i := range files {
 		if s.files[i] == nil {
 			continue
 		}
 		c, err := s.files[i].Reload()
 		if err != nil {
+			s.wait = changed
 			return false, err
 		}
 		if c {
@@ -178,6 +180,7 @@ func (s *Source) reload(again bool, files ...int) (bool, error) {
 	if !changed {
 		return false, nil
 	}
+	s.wait = false
 	if err := s.build(); err != nil {
 		return false, err
 	}

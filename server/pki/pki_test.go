@@ -337,3 +337,28 @@ func FuzzParseRevocations(f *testing.F) {
 		}
 	})
 }
+
+// TestReloadInterrupted: a certificate that changed while another file was not
+// there comes into force once it is, without a further change.
+func TestReloadInterrupted(t *testing.T) {
+	w := newWorld(t)
+	s := w.open()
+	ca, err := os.ReadFile(w.options.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := w.ca.Issue("next", nil)
+	tlstest.Write(t, w.dir, "server.crt", next.CertPEM())
+	tlstest.Write(t, w.dir, "server.key", next.KeyPEM())
+	os.Remove(w.options.CAFile)
+	look := func() (bool, error) { return s.reload(false, certFile, keyFile, caFile) }
+	if changed, err := look(); changed || err == nil {
+		t.Error(changed, err)
+	}
+	if err := os.WriteFile(w.options.CAFile, ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := look(); !changed || err != nil || s.Leaf().Subject.CommonName != "next" {
+		t.Error(changed, err, s.Leaf().Subject)
+	}
+}
