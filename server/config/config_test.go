@@ -231,6 +231,10 @@ func TestWarnings(t *testing.T) {
 		strings.Contains(got, "vmq_acl") || strings.Contains(got, "systree") {
 		t.Error(got)
 	}
+	l, err = loadText(t, listen+"max_queued_messages = 0\n")
+	if err != nil || len(l.Warnings) != 2 || !strings.HasSuffix(l.Warnings[1], "max_online_messages = 0: connected clients get no messages at all") {
+		t.Error(err, l.Warnings)
+	}
 }
 
 func TestUnits(t *testing.T) {

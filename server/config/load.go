@@ -174,8 +174,12 @@ func (l *Loaded) path(v string) string {
 	return filepath.Join(l.dirs.Base, v)
 }
 
-// warn says in one line which of the set keys do nothing yet.
+// warn says in one line which of the set keys do nothing yet, and what does
+// more than somebody may have meant.
 func (l *Loaded) warn() {
+	if s := l.settings["max_online_messages"]; s.Value == "0" {
+		l.Warnings = append(l.Warnings, s.where()+": max_online_messages = 0: connected clients get no messages at all")
+	}
 	var names []string
 	for _, name := range sortedSettings(l.settings) {
 		s := l.settings[name]

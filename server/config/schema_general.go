@@ -15,7 +15,7 @@ var generalKeys = []key{
 	{"persistent_client_expiration", expiry, "never", live, "How long the session of an absent MQTT 3 client is kept: a number with s, h, d, w, m (4 weeks) or y (48 weeks)."},
 	{"max_last_will_delay", willDelay, "client", live, "Longest Will Delay Interval that a client gets; client leaves it to the client."},
 	{"max_inflight_messages", atLeast(0), "20", live, "Messages that may be under way to an MQTT 3 client without acknowledgement. 0 is unlimited."},
-	{"max_online_messages", atLeast(-1), "1000", live, "Messages that may wait for a connected client beyond those in flight. -1 is unlimited, 0 lets none wait."},
+	{"max_online_messages", atLeast(-1), "1000", live, "Messages that may wait for a connected client beyond those in flight. -1 is unlimited; with 0 a connected client gets no messages at all."},
 	{"max_offline_messages", atLeast(-1), "1000", live, "Messages of QoS 1 and 2 kept for an absent client. -1 is unlimited, 0 keeps none."},
 	{"override_max_online_messages", flagType, "off", live, "Lets a client that comes back have its whole backlog, even beyond max_online_messages."},
 	{"max_message_rate", atLeast(0), "0", live, "Messages per second that one client may publish; it is not read while it is faster. 0 is unlimited."},

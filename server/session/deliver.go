@@ -50,7 +50,7 @@ func (s *Session) send(p *queue.Publication, e queue.Entry) {
 		return
 	}
 	x := s.extra
-	if x != nil && (x.waiting.Len() > 0 || x.resend > 0) || s.backlog != nil || s.link.Full() {
+	if x != nil && (x.waiting.Len() > 0 || x.resend > 0) || s.backlog != nil || s.link.Full() || s.limits.MaxOnline == 0 {
 		s.wait(p, e)
 		return
 	}

@@ -131,7 +131,7 @@ type Limits struct {
 	ReceiveMaxBroker     uint16
 	TopicAliasMaxClient  uint16 // of the client's aliases
 	TopicAliasMaxBroker  uint16 // of ours
-	MaxOnline            int    // waiting messages of an online client; -1 = no limit
+	MaxOnline            int    // waiting messages of an online client; -1 = no limit, 0 = it gets none at all
 	MaxOffline           int    // of an offline one
 	OverrideMaxOnline    bool
 	LIFO                 bool
