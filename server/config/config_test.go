@@ -187,6 +187,11 @@ func TestNoListener(t *testing.T) {
 	if _, err := loadText(t, "allow_anonymous = on\n"); err == nil || !strings.Contains(err.Error(), "no listener is configured") {
 		t.Error(err)
 	}
+	// As VerneMQ 2.1 installs it: MQTT listeners are started with vmq-admin.
+	l, err := loadText(t, "listener.http.default = 127.0.0.1:8888\n")
+	if err != nil || len(l.Warnings) != 1 || !strings.Contains(l.Warnings[0], "no MQTT listener is configured") {
+		t.Errorf("only an HTTP listener: %v", err)
+	}
 	if _, err := Load("/nonexistent/vernemq.conf", nil, Dirs{}); err == nil || !strings.Contains(err.Error(), "file does not exist") {
 		t.Error(err)
 	}

@@ -174,8 +174,12 @@ func (l *Loaded) path(v string) string {
 	return filepath.Join(l.dirs.Base, v)
 }
 
-// warn says in one line which of the set keys do nothing yet.
+// warn says in one line which of the set keys do nothing yet, and that clients
+// have no way in.
 func (l *Loaded) warn() {
+	if len(l.Config.Listeners) == 0 {
+		l.Warnings = append(l.Warnings, "no MQTT listener is configured: clients cannot connect before vmq-admin listener start")
+	}
 	var names []string
 	for _, name := range sortedSettings(l.settings) {
 		s := l.settings[name]
