@@ -28,6 +28,7 @@ type Type struct {
 	choice []string
 	bare   bool // may stand without a value
 	only   bool // never has a value
+	path   bool // starts from the node's base directory
 }
 
 type refusalStyle uint8
@@ -51,8 +52,8 @@ var (
 	infinityType = Type{name: "integer or infinity", check: func(v string) bool { return v == "infinity" || isInteger(v) && atoi(v) >= 0 }}
 	portType     = Type{name: "port", check: func(v string) bool { return isInteger(v) && atoi(v) >= 0 && atoi(v) <= 65535 }}
 	addressType  = Type{name: "numeric IP address or local:PATH", check: isAddress}
-	fileType     = Type{name: "file", check: isFile}
-	dirType      = Type{name: "directory", check: isDir}
+	fileType     = Type{name: "file", check: isFile, path: true}
+	dirType      = Type{name: "directory", check: isDir, path: true}
 	dateType     = Type{name: "date", check: isDate}
 	urlType      = Type{name: "URL", check: func(v string) bool { return strings.HasPrefix(v, "http://") || strings.HasPrefix(v, "https://") }}
 	versionsType = Type{name: "list of 3, 4, 5, 131, 132", check: isVersions}
