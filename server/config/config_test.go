@@ -353,7 +353,7 @@ func TestDescribe(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, ok := l.Describe("max_inflight_messages")
-	for _, want := range []string{"acknowledgement", "Default value:  20", "may change at run time", "in force", "Set to:         7 (", "vernemq.conf:2)"} {
+	for _, want := range []string{"acknowledgement", "   Valid Values: \n     - integer, at least 0\n   Default Value : 20\n", "may change at run time", "in force", "   Set Value     : 7 (", "vernemq.conf:2)"} {
 		if !ok || !strings.Contains(text, want) {
 			t.Errorf("%s\nlacks %q", text, want)
 		}
