@@ -130,7 +130,7 @@ func TestErrors(t *testing.T) {
 		{"address taken", "listener.tcp.x = 127.0.0.1:0\nlistener.tcp.y = 127.0.0.1:0\nlistener.tcp.z = ::1:1883\nlistener.ws.z = ::1:1883\n", ":5: listener.ws.z invalid, listener.tcp.z has this address already"},
 		{"host name", "listener.tcp.x = localhost:1883\n", "is not a numeric IPv4 or IPv6 address"},
 		{"port", "listener.tcp.x = 127.0.0.1:70000\n", "is not a port from 0 to 65535"},
-		{"option as listener", "listener.tcp.mountpoint.max_connections = 5\n", "there is no setting with that name"},
+		{"option as listener", "listener.tcp.mountpoint.max_connections = 5\n", "vernemq.conf:2: You've tried to set listener.tcp.mountpoint.max_connections, but no listener may be called mountpoint, which is an option"},
 		{"substitution", "nodename = $(nope)@b\n", "vernemq.conf:2: 'nodename' substitution requires a config variable 'nope' to be set"},
 		{"circle", "nodename = $(distributed_cookie)@b\ndistributed_cookie = $(nodename)\n", "goes in a circle"},
 		{"missing file", "nodename = $(<nope.txt)\n", "nope.txt: file does not exist"},

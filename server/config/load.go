@@ -117,6 +117,9 @@ func (l *Loaded) take(settings []Setting) (errs Errors) {
 }
 
 func unknown(s Setting) error {
+	if w := strings.Split(s.Key, "."); len(w) > 3 && w[0] == "listener" && optional[w[2]] {
+		return fmt.Errorf("%s: You've tried to set %s, but no listener may be called %s, which is an option", s.where(), s.Key, w[2])
+	}
 	return fmt.Errorf("%s: You've tried to set %s, but there is no setting with that name.\n  Did you mean one of these?\n    %s",
 		s.where(), s.Key, strings.Join(nearest(s.Key, 3), "\n    "))
 }
