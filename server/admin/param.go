@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"vernemq/server/config"
 )
 
 // Param is a key or a flag of a command.
@@ -56,6 +58,7 @@ var (
 	dirType      = Type{name: "directory", check: isDir, path: true}
 	dateType     = Type{name: "date", check: isDate}
 	urlType      = Type{name: "URL", check: func(v string) bool { return strings.HasPrefix(v, "http://") || strings.HasPrefix(v, "https://") }}
+	tlsType      = Type{name: "list of TLS versions", check: isTLSVersions}
 	versionsType = Type{name: "list of 3, 4, 5, 131, 132", check: isVersions}
 )
 
@@ -100,6 +103,20 @@ const dateLayout = "2006-01-02T15:04:05"
 func isDate(v string) bool {
 	_, err := time.ParseInLocation(dateLayout, v, time.Local)
 	return err == nil
+}
+
+// settingType is the type of a key of vernemq.conf.
+func settingType(key string) Type {
+	return Type{name: "text", check: func(v string) bool { return config.Check(key, v) == "" }}
+}
+
+func isTLSVersions(v string) bool {
+	for w := range strings.SplitSeq(strings.Trim(v, "[]"), ",") {
+		if !slices.Contains([]string{"tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"}, strings.TrimSpace(w)) {
+			return false
+		}
+	}
+	return true
 }
 
 func isVersions(v string) bool {
