@@ -53,17 +53,55 @@ func (l *loop) reauthorize(ctx context.Context, c *client, username string, done
 		done(false)
 		return
 	}
+	l.askAgain(ctx, chain, c, r, func(c *client, a hooks.SubscribeAnswer) {
+		switch {
+		case c == nil:
+			done(false)
+		case a.Result != hooks.OK && len(r.Topics) > 1:
+			l.askEach(ctx, chain, c, r, false, done)
+		default:
+			done(l.applyAgain(c, r, a))
+		}
+	})
+}
+
+// askEach asks about each subscription by itself, after plugins have refused all
+// of them together: those that are allowed stay.
+func (l *loop) askEach(ctx context.Context, chain *subscribeChain, c *client, r *hooks.Subscribe, changed bool, done func(changed bool)) {
+	one, rest := *r, *r
+	one.Topics, rest.Topics = r.Topics[:1:1], r.Topics[1:]
+	l.askAgain(ctx, chain, c, &one, func(c *client, a hooks.SubscribeAnswer) {
+		if c == nil {
+			done(changed)
+			return
+		}
+		changed = l.applyAgain(c, &one, a) || changed
+		if len(rest.Topics) == 0 {
+			done(changed)
+			return
+		}
+		l.askEach(ctx, chain, c, &rest, changed, done)
+	})
+}
+
+type subscribeChain = hooks.Chain[hooks.Subscribe, hooks.SubscribeModifiers]
+
+// askAgain gives the answer of the plugins, and the client; nil when it is gone
+// or nobody waits for the answer any more.
+func (l *loop) askAgain(ctx context.Context, chain *subscribeChain, c *client, r *hooks.Subscribe, then func(*client, hooks.SubscribeAnswer)) {
 	a, from := chain.Ask(r)
 	if a.Result != hooks.Later {
-		done(l.applyAgain(c, r, a))
+		then(c, a)
 		return
 	}
 	id, mountpoint, key := c.session.ID, c.session.Mountpoint, c.session.Key
 	chain.Wait(ctx, r, from, func(a hooks.SubscribeAnswer) {
 		l.reactor.Post(func() {
 			c := l.clients.find(key, mountpoint, id)
-			// Whoever asked may have given up: then nobody has refused anything.
-			done(c != nil && ctx.Err() == nil && l.applyAgain(c, r, a))
+			if ctx.Err() != nil {
+				c = nil // whoever asked has given up: nobody has refused anything
+			}
+			then(c, a)
 		})
 	})
 }

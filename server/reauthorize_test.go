@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 
 	"vernemq/codec"
+	"vernemq/server/config"
 	"vernemq/server/hooks"
 )
 
@@ -41,5 +43,23 @@ func TestReauthorizeGivenUp(t *testing.T) {
 	time.Sleep(200 * time.Millisecond)
 	if b.index.Len() != 1 {
 		t.Error("the subscription is gone")
+	}
+}
+
+// TestReauthorizePart asks vmq_acl, which allows a SUBSCRIBE as a whole, about
+// subscriptions of which one is allowed no more: the others stay.
+func TestReauthorizePart(t *testing.T) {
+	cfg := filesConfig(t, 2, "topic #\n", "u:pw")
+	b := startBroker(t, cfg)
+	p := enter(t, b, asClient(codec.V5, "c", "u", "pw"))
+	p.sub("x/1", "y/1", "x/2", "y/2")
+	if err := os.WriteFile(cfg.ACLFile, []byte("topic x/#\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	change(t, b, func(c *config.Config) { c.FilesAsked++ })
+	for i, want := range []bool{true, false} {
+		if changed, err := b.Reauthorize(t.Context(), "", "c", "u"); err != nil || changed != want || b.index.Len() != 2 {
+			t.Errorf("time %d: changed %v, %v, %d subscriptions", i, changed, err, b.index.Len())
+		}
 	}
 }

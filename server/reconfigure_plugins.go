@@ -31,11 +31,12 @@ func (b *Broker) Vet(c *config.Config) error {
 // reconfigurePlugins has the plugins that run follow a change. One that cannot
 // goes on as it was.
 func (b *Broker) reconfigurePlugins(old, c *config.Config) error {
+	asked := c.FilesAsked != old.FilesAsked // then the files are looked at, though it be the same ones
 	var errs []error
-	if p, runs := b.Plugin("vmq_passwd").(*passwd.Plugin); runs && (c.PasswordFile != old.PasswordFile || c.PasswordReload != old.PasswordReload) {
+	if p, runs := b.Plugin("vmq_passwd").(*passwd.Plugin); runs && (asked || c.PasswordFile != old.PasswordFile || c.PasswordReload != old.PasswordReload) {
 		errs = append(errs, p.Configure(c.PasswordFile, c.PasswordReload))
 	}
-	if p, runs := b.Plugin("vmq_acl").(*acl.Plugin); runs && (c.ACLFile != old.ACLFile || c.ACLReload != old.ACLReload) {
+	if p, runs := b.Plugin("vmq_acl").(*acl.Plugin); runs && (asked || c.ACLFile != old.ACLFile || c.ACLReload != old.ACLReload) {
 		errs = append(errs, p.Configure(c.ACLFile, c.ACLReload))
 	}
 	if p, runs := b.Plugin("vmq_webhooks").(*webhooks.Plugin); runs && c.WebhookSettings != old.WebhookSettings {

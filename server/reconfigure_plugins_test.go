@@ -68,6 +68,13 @@ func TestLiveFiles(t *testing.T) {
 	}
 	enter(t, b, asClient(codec.V5, "e", "bob", "pw"))
 
+	// The same file set again is read again.
+	file("other", "topic d\n")
+	change(t, b, func(x *config.Config) { x.FilesAsked++ })
+	if code("d") >= 0x80 || code("b") != codec.NotAuthorized {
+		t.Error("the same ACL file set again is not read")
+	}
+
 	// From never to soon.
 	change(t, b, func(x *config.Config) { x.ACLReload = time.Millisecond })
 	file("other", "topic c\n")

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"vernemq/codec"
 	"vernemq/reactor"
 	"vernemq/server/hooks"
 	"vernemq/server/trace"
@@ -53,13 +54,12 @@ func (l *loop) traceQuestion(c *reactor.Conn, hook hooks.Name, request any) {
 			return trace.Publish(pid, hook.String(), r.Mountpoint, r.ID, r.Username, r.QoS, string(r.Topic), r.Retain, r.Payload, t.Truncate(), r.Properties)
 		})
 	case *hooks.Subscribe:
-		var topics []string
-		var qos []byte
+		var topics []codec.Filter
 		for i := range r.Topics {
-			topics, qos = append(topics, string(r.Topics[i].Filter.Filter)), append(qos, r.Topics[i].QoS)
+			topics = append(topics, r.Topics[i].Filter)
 		}
 		l.tell(c, func(pid string, _ *trace.Trace) string {
-			return trace.Subscribe(pid, hook.String(), r.Mountpoint, r.ID, r.Username, topics, qos)
+			return trace.Subscribe(pid, hook.String(), r.Mountpoint, r.ID, r.Username, topics)
 		})
 	}
 }

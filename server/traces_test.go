@@ -246,7 +246,7 @@ func TestTraceHooks(t *testing.T) {
 	pid = pid[:strings.Index(pid, ">")+1]
 	got = strings.ReplaceAll(x.stop(t), pid, "P")
 	for _, want := range []string{
-		"P Calling auth_on_subscribe_m5(undefined,{[],<<\"c\">>}) with topics:\n    q:1, t: \"t/#\"\nP Hook returned \"ok\"\nP MQTT SEND: CID: \"c\" SUBACK",
+		"P Calling auth_on_subscribe_m5(undefined,{[],<<\"c\">>}) with topics:\n    q:1, no_local:false, rap:false, rh:send_retain\n    t: \"t/#\"\nP Hook returned \"ok\"\nP MQTT SEND: CID: \"c\" SUBACK",
 		"P Calling auth_on_publish_m5(undefined,{[],<<\"c\">>},1,t/a,false) with payload:\n    hel (truncated)\nP Hook returned \"ok\"\n",
 		"P Calling auth_on_publish_m5(undefined,{[],<<\"c\">>},1,no,false) with payload:\n    hel (truncated)\nP Hook returned not_this_one\n",
 	} {

@@ -27,7 +27,7 @@ func administrable(n *life, logs *logging.Log) (*admin.Node, *apikey.Store, erro
 		return nil, nil, err
 	}
 	return &admin.Node{
-		Name: cfg.NodeName, Version: version,
+		Name: cfg.NodeName, Version: version, Base: cfg.BaseDir,
 		Broker: n.administered, Life: n, Settings: admin.LiveSettings(n.live), Keys: keys, Log: adminLog{logs, n.log},
 		Cluster: &admin.Single{Node: cfg.NodeName, Suspend: n.suspend, End: n.Stop},
 	}, keys, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,23 @@ func TestEmptyValue(t *testing.T) {
 	}
 	if n.Sessions.Done != nil {
 		t.Error(n.Sessions.Done)
+	}
+}
+
+// TestRelativeFile names files by paths that start from the node's directory.
+func TestRelativeFile(t *testing.T) {
+	n := newNode(t)
+	n.Base = t.TempDir()
+	if err := os.WriteFile(filepath.Join(n.Base, "c.pem"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{
+		"listener start address=127.0.0.1 port=5 --ssl --certfile=c.pem":    "Done\n--- exit 0\n",
+		"listener start address=127.0.0.1 port=6 --ssl --certfile=nope.pem": "Invalid value: \"nope.pem\" for flag: certfile\n--- exit 1\n",
+	} {
+		if got := runLine(n, line); got != want {
+			t.Errorf("%s: %q\nwant %q", line, got, want)
+		}
 	}
 }
 

@@ -167,7 +167,7 @@ func (c *Call) shownValue(key string) any {
 	if v := c.Node.Settings.Value(key); v != nil {
 		return v
 	}
-	return "undefined"
+	return output.Undefined
 }
 
 func (c *Call) showOrigins() error {

@@ -10,6 +10,7 @@ import (
 type Node struct {
 	Name    string
 	Version string
+	Base    string // directory that relative paths start from
 	// Broker gives the broker; nil while it is stopped.
 	Broker   func() *Broker
 	Life     Life

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"vernemq/server/config"
 )
 
 // Param is a key or a flag of a command.
@@ -28,6 +30,7 @@ type Type struct {
 	choice []string
 	bare   bool // may stand without a value
 	only   bool // never has a value
+	path   bool // starts from the node's base directory
 }
 
 type refusalStyle uint8
@@ -51,10 +54,11 @@ var (
 	infinityType = Type{name: "integer or infinity", check: func(v string) bool { return v == "infinity" || isInteger(v) && atoi(v) >= 0 }}
 	portType     = Type{name: "port", check: func(v string) bool { return isInteger(v) && atoi(v) >= 0 && atoi(v) <= 65535 }}
 	addressType  = Type{name: "numeric IP address or local:PATH", check: isAddress}
-	fileType     = Type{name: "file", check: isFile}
-	dirType      = Type{name: "directory", check: isDir}
+	fileType     = Type{name: "file", check: isFile, path: true}
+	dirType      = Type{name: "directory", check: isDir, path: true}
 	dateType     = Type{name: "date", check: isDate}
 	urlType      = Type{name: "URL", check: func(v string) bool { return strings.HasPrefix(v, "http://") || strings.HasPrefix(v, "https://") }}
+	tlsType      = Type{name: "list of TLS versions", check: isTLSVersions}
 	versionsType = Type{name: "list of 3, 4, 5, 131, 132", check: isVersions}
 )
 
@@ -99,6 +103,20 @@ const dateLayout = "2006-01-02T15:04:05"
 func isDate(v string) bool {
 	_, err := time.ParseInLocation(dateLayout, v, time.Local)
 	return err == nil
+}
+
+// settingType is the type of a key of vernemq.conf.
+func settingType(key string) Type {
+	return Type{name: "text", check: func(v string) bool { return config.Check(key, v) == "" }}
+}
+
+func isTLSVersions(v string) bool {
+	for w := range strings.SplitSeq(strings.Trim(v, "[]"), ",") {
+		if !slices.Contains([]string{"tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"}, strings.TrimSpace(w)) {
+			return false
+		}
+	}
+	return true
 }
 
 func isVersions(v string) bool {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -182,12 +183,15 @@ func (r *reader) short(c byte, glued string) error {
 }
 
 func (r *reader) flag(p *Param, value string, has bool) error {
-	value, has = r.valueOf(value, has, p)
+	given, has := r.valueOf(value, has, p)
+	if value = given; p.Type.path && given != "" && !filepath.IsAbs(given) {
+		value = filepath.Join(r.node.Base, given)
+	}
 	switch {
 	case has && p.Type.only:
-		return p.refuseFlag(value)
+		return p.refuseFlag(given)
 	case has && !p.takes(value):
-		return p.refuseFlag(value)
+		return p.refuseFlag(given)
 	case !has && !p.Type.bare:
 		return p.refuseFlag("")
 	}

@@ -72,7 +72,7 @@ func (l *Loaded) build() (errs Errors) {
 	var httpErrs Errors
 	c.HTTPListeners, httpErrs = l.httpListeners()
 	errs = append(errs, httpErrs...)
-	if len(errs) == 0 && len(c.Listeners) == 0 {
+	if len(errs) == 0 && len(c.Listeners) == 0 && len(c.HTTPListeners) == 0 {
 		errs = append(errs, errNoListener)
 	}
 	c.loaded = l

@@ -60,6 +60,7 @@ type Config struct {
 	PasswordReload  time.Duration // 0 = never
 	ACLFile         string
 	ACLReload       time.Duration // 0 = never
+	FilesAsked      int           // times that a setting of these two was set at run time, to the same value too
 	Webhooks        []Webhook     // by their names
 	WebhookSettings WebhookSettings
 

@@ -131,7 +131,7 @@ func TestErrors(t *testing.T) {
 		{"address taken", "listener.tcp.x = 127.0.0.1:0\nlistener.tcp.y = 127.0.0.1:0\nlistener.tcp.z = ::1:1883\nlistener.ws.z = ::1:1883\n", ":5: listener.ws.z invalid, listener.tcp.z has this address already"},
 		{"host name", "listener.tcp.x = localhost:1883\n", "is not a numeric IPv4 or IPv6 address"},
 		{"port", "listener.tcp.x = 127.0.0.1:70000\n", "is not a port from 0 to 65535"},
-		{"option as listener", "listener.tcp.mountpoint.max_connections = 5\n", "there is no setting with that name"},
+		{"option as listener", "listener.tcp.mountpoint.max_connections = 5\n", "vernemq.conf:2: You've tried to set listener.tcp.mountpoint.max_connections, but no listener may be called mountpoint, which is an option"},
 		{"substitution", "nodename = $(nope)@b\n", "vernemq.conf:2: 'nodename' substitution requires a config variable 'nope' to be set"},
 		{"circle", "nodename = $(distributed_cookie)@b\ndistributed_cookie = $(nodename)\n", "goes in a circle"},
 		{"missing file", "nodename = $(<nope.txt)\n", "nope.txt: file does not exist"},
@@ -187,6 +187,11 @@ func TestDoubling(t *testing.T) {
 func TestNoListener(t *testing.T) {
 	if _, err := loadText(t, "allow_anonymous = on\n"); err == nil || !strings.Contains(err.Error(), "no listener is configured") {
 		t.Error(err)
+	}
+	// As VerneMQ 2.1 installs it: MQTT listeners are started with vmq-admin.
+	l, err := loadText(t, "listener.http.default = 127.0.0.1:8888\n")
+	if err != nil || len(l.Warnings) != 1 || !strings.Contains(l.Warnings[0], "no MQTT listener is configured") {
+		t.Errorf("only an HTTP listener: %v", err)
 	}
 	if _, err := Load("/nonexistent/vernemq.conf", nil, Dirs{}); err == nil || !strings.Contains(err.Error(), "file does not exist") {
 		t.Error(err)
@@ -353,7 +358,7 @@ func TestDescribe(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, ok := l.Describe("max_inflight_messages")
-	for _, want := range []string{"acknowledgement", "Default value:  20", "may change at run time", "in force", "Set to:         7 (", "vernemq.conf:2)"} {
+	for _, want := range []string{"acknowledgement", "   Valid Values: \n     - integer, at least 0\n   Default Value : 20\n", "may change at run time", "in force", "   Set Value     : 7 (", "vernemq.conf:2)"} {
 		if !ok || !strings.Contains(text, want) {
 			t.Errorf("%s\nlacks %q", text, want)
 		}

@@ -17,12 +17,12 @@ func Describe(name string) (text string, ok bool) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Documentation for %s\n%s\n\n", name, k.doc)
 	if to, ok := aliases[name]; ok {
-		fmt.Fprintf(&b, "Old name of:    %s\n", to)
+		fmt.Fprintf(&b, "   Old name of   : %s\n", to)
 	}
-	fmt.Fprintf(&b, "Datatype:       %s\n", k.typ.name)
-	fmt.Fprintf(&b, "Default value:  %s\n", shown(k.def))
-	fmt.Fprintf(&b, "Run time:       %s\n", k.runTime())
-	fmt.Fprintf(&b, "Status:         %s", k.status())
+	fmt.Fprintf(&b, "   Valid Values: \n     - %s\n", k.typ.name)
+	fmt.Fprintf(&b, "   Default Value : %s\n", shown(k.def))
+	fmt.Fprintf(&b, "   Run time      : %s\n", k.runTime())
+	fmt.Fprintf(&b, "   Status        : %s", k.status())
 	return b.String(), true
 }
 
@@ -63,9 +63,9 @@ func (l *Loaded) Describe(name string) (string, bool) {
 		name = to
 	}
 	if s, set := l.settings[name]; set {
-		return fmt.Sprintf("%s\nSet to:         %s (%s)", text, s.Value, s.where()), true
+		return fmt.Sprintf("%s\n   Set Value     : %s (%s)", text, s.Value, s.where()), true
 	}
-	return text + "\nNot set", true
+	return text + "\n   Not set", true
 }
 
 // Effective gives every setting in force as KEY = VALUE, sorted.

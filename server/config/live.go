@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -15,6 +16,7 @@ type Live struct {
 	mu      sync.Mutex // one change at a time; guards what follows
 	loaded  *Loaded    // without what was set
 	set     map[string]string
+	asked   int // Config.FilesAsked
 	vet     []func(*Loaded) error
 	follow  []func(*Loaded)
 }
@@ -52,7 +54,7 @@ func (v *Live) Vet(f func(*Loaded) error) {
 func (v *Live) Set(values map[string]string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	set := maps.Clone(v.set)
+	set, asked := maps.Clone(v.set), v.asked
 	for name, value := range values {
 		if to, ok := aliases[name]; ok {
 			name = to
@@ -61,8 +63,11 @@ func (v *Live) Set(values map[string]string) error {
 			return fmt.Errorf("cannot set %s: it is read at start", name)
 		}
 		set[name] = value
+		if strings.HasPrefix(name, "vmq_passwd.") || strings.HasPrefix(name, "vmq_acl.") {
+			asked++
+		}
 	}
-	return v.replace(v.loaded, set)
+	return v.replace(v.loaded, set, asked)
 }
 
 // Reset takes back what Set did to a setting, or to all with an empty name.
@@ -77,21 +82,22 @@ func (v *Live) Reset(name string) error {
 	if name == "" {
 		clear(set)
 	}
-	return v.replace(v.loaded, set)
+	return v.replace(v.loaded, set, v.asked)
 }
 
 // replace puts loaded with what is set in force.
-func (v *Live) replace(loaded *Loaded, set map[string]string) error {
+func (v *Live) replace(loaded *Loaded, set map[string]string, asked int) error {
 	next, err := loaded.with(set)
 	if err != nil {
 		return err
 	}
+	next.Config.FilesAsked = asked
 	for _, f := range v.vet {
 		if err := f(next); err != nil {
 			return err
 		}
 	}
-	v.loaded, v.set = loaded, set
+	v.loaded, v.set, v.asked = loaded, set, asked
 	v.current.Store(next)
 	for _, f := range v.follow {
 		f(next)
@@ -151,5 +157,5 @@ func (v *Live) Reload() (changed, restart []string, err error) {
 			changed = append(changed, name)
 		}
 	}
-	return changed, restart, v.replace(&next, v.set)
+	return changed, restart, v.replace(&next, v.set, v.asked)
 }

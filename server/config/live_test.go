@@ -50,6 +50,9 @@ func TestLive(t *testing.T) {
 		t.Errorf("by an old name: %d", got)
 	}
 
+	if err := v.Set(map[string]string{"vmq_acl.acl_reload_interval": "10", "max_online_messages": "77"}); err != nil || v.Current().Config.FilesAsked != 1 {
+		t.Errorf("a key of the ACL file set to what it is: %v", err)
+	}
 	text := listen + "\nmax_inflight_messages = 6\ntopic_max_depth = 4\nqueue_type = lifo\n"
 	if err := os.WriteFile(file, []byte(text+"nope = 1\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -117,6 +117,9 @@ func (l *Loaded) take(settings []Setting) (errs Errors) {
 }
 
 func unknown(s Setting) error {
+	if w := strings.Split(s.Key, "."); len(w) > 3 && w[0] == "listener" && optional[w[2]] {
+		return fmt.Errorf("%s: You've tried to set %s, but no listener may be called %s, which is an option", s.where(), s.Key, w[2])
+	}
 	return fmt.Errorf("%s: You've tried to set %s, but there is no setting with that name.\n  Did you mean one of these?\n    %s",
 		s.where(), s.Key, strings.Join(nearest(s.Key, 3), "\n    "))
 }
@@ -174,9 +177,12 @@ func (l *Loaded) path(v string) string {
 	return filepath.Join(l.dirs.Base, v)
 }
 
-// warn says in one line which of the set keys do nothing yet, and what does
-// more than somebody may have meant.
+// warn says in one line which of the set keys do nothing yet, and what keeps
+// clients from what they want.
 func (l *Loaded) warn() {
+	if len(l.Config.Listeners) == 0 {
+		l.Warnings = append(l.Warnings, "no MQTT listener is configured: clients cannot connect before vmq-admin listener start")
+	}
 	if s := l.settings["max_online_messages"]; s.Value == "0" {
 		l.Warnings = append(l.Warnings, s.where()+": max_online_messages = 0: connected clients get no messages at all")
 	}

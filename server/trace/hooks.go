@@ -34,13 +34,13 @@ func Publish(pid, hook, mountpoint, id, user string, qos byte, topic string, ret
 }
 
 // Subscribe shows a call of auth_on_subscribe or auth_on_subscribe_m5.
-func Subscribe(pid, hook, mountpoint, id, user string, topics []string, qos []byte) string {
+func Subscribe(pid, hook, mountpoint, id, user string, topics []codec.Filter) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s Calling %s(%s,%s) with topics:", pid, hook, name(user), client(mountpoint, id))
-	for i, t := range topics {
-		fmt.Fprintf(&b, "\n    q:%d, t: \"%s\"", qos[i], text([]byte(t)))
+	fmt.Fprintf(&b, "%s Calling %s(%s,%s) with topics:\n", pid, hook, name(user), client(mountpoint, id))
+	for i := range topics {
+		b.WriteString(filter(&topics[i], strings.HasSuffix(hook, "_m5")))
 	}
-	return b.String()
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // Returned shows what a hook returned: ok, with or without modifiers, or a

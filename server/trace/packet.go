@@ -143,14 +143,18 @@ func (w *writer) subscribe(f codec.Frame) error {
 		if !ok {
 			break
 		}
-		if w.v5() {
-			w.printf("    q:%d, no_local:%v, rap:%v, rh:%s\n    t: \"%s\"\n", x.QoS, x.NoLocal, x.RetainAsPublished, retainHandling[x.RetainHandling&3], text(x.Filter))
-		} else {
-			w.printf("    q:%d, t: \"%s\"\n", x.QoS, text(x.Filter))
-		}
+		w.printf("%s", filter(&x, w.v5()))
 	}
 	w.properties(s.Props)
 	return nil
+}
+
+// filter is a topic of a SUBSCRIBE, with the options that MQTT 5 has.
+func filter(x *codec.Filter, v5 bool) string {
+	if !v5 {
+		return fmt.Sprintf("    q:%d, t: \"%s\"\n", x.QoS, text(x.Filter))
+	}
+	return fmt.Sprintf("    q:%d, no_local:%v, rap:%v, rh:%s\n    t: \"%s\"\n", x.QoS, x.NoLocal, x.RetainAsPublished, retainHandling[x.RetainHandling&3], text(x.Filter))
 }
 
 func (w *writer) suback(f codec.Frame) error {

@@ -1,28 +1,29 @@
 package output
 
 import (
-	"encoding/csv"
+	"bufio"
 	"io"
+	"strings"
 )
 
 // csvWriter writes tables; texts are left out, alerts go to the error output.
+// Lines end in CR LF; within a cell all stays as it is, which encoding/csv does
+// not do.
 type csvWriter struct {
-	w       *csv.Writer
+	w       *bufio.Writer
 	out     io.Writer
 	errors  io.Writer
 	columns []string // not written yet
 }
 
 func newCSV(out, errors io.Writer) *csvWriter {
-	w := csv.NewWriter(out)
-	w.UseCRLF = true
-	return &csvWriter{w: w, out: out, errors: errors}
+	return &csvWriter{w: bufio.NewWriter(out), out: out, errors: errors}
 }
 
 func (c *csvWriter) Several() {}
 
 func (c *csvWriter) Plain(text string) error {
-	c.w.Flush()
+	_ = c.w.Flush() // an error comes again in Close
 	_, err := io.WriteString(c.out, printable(text)+"\n")
 	return err
 }
@@ -42,7 +43,7 @@ func (c *csvWriter) Table(columns ...string) error {
 
 func (c *csvWriter) Row(cells ...any) error {
 	if c.columns != nil {
-		if err := c.w.Write(c.columns); err != nil {
+		if err := c.line(c.columns); err != nil {
 			return err
 		}
 		c.columns = nil
@@ -51,10 +52,21 @@ func (c *csvWriter) Row(cells ...any) error {
 	for i, v := range cells {
 		record[i] = cellText(v)
 	}
-	return c.w.Write(record)
+	return c.line(record)
 }
 
-func (c *csvWriter) Close() error {
-	c.w.Flush()
-	return c.w.Error()
+func (c *csvWriter) line(cells []string) error {
+	for i, s := range cells {
+		if i > 0 {
+			_ = c.w.WriteByte(',') // an error stays in the writer
+		}
+		if strings.ContainsAny(s, ",\"\r\n") {
+			s = `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+		}
+		_, _ = c.w.WriteString(s)
+	}
+	_, err := c.w.WriteString("\r\n")
+	return err
 }
+
+func (c *csvWriter) Close() error { return c.w.Flush() }

@@ -70,7 +70,8 @@ func TestCSV(t *testing.T) {
 	_ = o.Table("a", "b")
 	_ = o.Row(`say "x"`, "1,2")
 	_ = o.Row(nil, Undefined)
-	if err := o.Close(); err != nil || b.String() != "a,b\r\n\"say \"\"x\"\"\",\"1,2\"\r\nnull,undefined\r\n" || e.String() != "on the error output\n" {
+	_ = o.Row("1\n2\r3\r\n4", " ") // as they are
+	if err := o.Close(); err != nil || b.String() != "a,b\r\n\"say \"\"x\"\"\",\"1,2\"\r\nnull,undefined\r\n\"1\n2\r3\r\n4\", \r\n" || e.String() != "on the error output\n" {
 		t.Errorf("%q, %q, %v", b.String(), e.String(), err)
 	}
 }
