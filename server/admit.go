@@ -146,6 +146,9 @@ func (l *loop) register(c *reactor.Conn, a *admission, p *codec.Connect) (ok boo
 	}
 	r := &hooks.Register{Client: a.client(c, p), Password: p.Password, HasPassword: p.HasPassword, CleanStart: p.CleanStart,
 		Properties: p.Props, Connection: connectionOf(c)}
+	if r.Connection != nil && a.identity.certificate != nil {
+		r.Connection.ClientCert = a.identity.certificate.Raw
+	}
 	if a.exchange != nil {
 		r.Exchange = &a.exchange.Exchange
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -357,6 +358,47 @@ func TestUsernames(t *testing.T) {
 				t.Errorf("user name %q", got.Username)
 			}
 		})
+	}
+}
+
+// TestForwardedCertificate tells auth_on_register about the certificate of a
+// client.
+func TestForwardedCertificate(t *testing.T) {
+	b := startBroker(t, closedConfig(1))
+	told := make(chan []byte, 1)
+	h := welcome()
+	h.AuthOnRegister.Now = func(r *hooks.Register) hooks.RegisterAnswer {
+		told <- r.Connection.ClientCert
+		return hooks.RegisterAnswer{Result: hooks.OK}
+	}
+	plug(t, b, "p", h)
+	ca, dir := tlstest.New(t, "authority"), t.TempDir()
+	cert, key := ca.Issue("server", nil).Files(dir, "server")
+	li, err := b.config.Load().NewListener("ssl", "added", "127.0.0.1:0", map[string]string{"certfile": cert, "keyfile": key,
+		"cafile": tlstest.Write(t, dir, "ca.pem", ca.PEM()), "require_certificate": "on", "forward_connection_opts": "on"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	li.AllowAnonymous = false
+	if err := b.StartListener(&li); err != nil {
+		t.Fatal(err)
+	}
+	own := ca.Issue("device", nil).TLS()
+	c, err := tls.Dial("tcp", b.Listeners()[1].Addr().String(), &tls.Config{RootCAs: ca.Pool(), Certificates: []tls.Certificate{own}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write(codec.AppendConnect(nil, asClient(codec.V311, "x", "", ""))); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-told:
+		if !bytes.Equal(got, own.Certificate[0]) {
+			t.Errorf("%d bytes, want %d", len(got), len(own.Certificate[0]))
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nobody was asked")
 	}
 }
 

@@ -274,6 +274,8 @@ func TestSubscribeModifiers(t *testing.T) {
 					m.Topics = []hooks.Topic{topic("s", 0, 0)}
 				case "longer":
 					m.Topics = []hooks.Topic{topic("l", 0, 0), topic("more", 0, 0)}
+				case "forbidden":
+					return hooks.Refuse[hooks.SubscribeModifiers]("no")
 				case "alien":
 					m.Topics = []hooks.Topic{topic("x", 0, codec.ServerMoved)}
 				default:
@@ -305,8 +307,14 @@ func TestSubscribeModifiers(t *testing.T) {
 			if got := <-told; len(got) != 3 || string(got[0].Filter.Filter) != "new" || string(got[1].Filter.Filter) != "b" || got[1].Code != 0x97 || got[2].QoS != 2 {
 				t.Errorf("%+v", got)
 			}
+			if got := p.sub("forbidden"); string(got) != string([]byte{code(0x87)}) {
+				t.Errorf("% x", got)
+			}
 			if got := p.sub("shorter", "y", "z"); string(got) != string([]byte{0, code(0x87), code(0x87)}) {
 				t.Errorf("% x", got)
+			}
+			if got := <-told; string(got[0].Filter.Filter) != "s" { // and not of what was refused
+				t.Errorf("%+v", got)
 			}
 			if got := p.sub("longer"); string(got) != "\x00" {
 				t.Errorf("% x", got)

@@ -50,6 +50,11 @@ func TestMonitoring(t *testing.T) {
 	if g.File.Size != 2<<20 || g.File.Keep != 5 || g.Error.Path != "" || g.Crash.Time != "$W1D4" || g.Crash.Size != 10<<20 || g.Syslog.Facility != "local3" || !c.LogConnects || c.LogDisconnects {
 		t.Errorf("%+v %+v", g, g.Syslog)
 	}
+	for _, none := range []string{"prometheus_namespace =", "prometheus_namespace = # none", "prometheus_namespace = ''"} {
+		if l, err := loadText(t, listen+"prometheus_namespace = x_\n"+none+"\n"); err != nil || l.Config.PrometheusNamespace != "" {
+			t.Errorf("%q: %v", none, err)
+		}
+	}
 	if _, err := loadText(t, listen+"log.crash.rotation = midnight\n"); err == nil || !strings.Contains(err.Error(), "log.crash.rotation") {
 		t.Errorf("%v", err)
 	}

@@ -158,13 +158,20 @@ func (p *parser) line(s *scanner, line string) error {
 	if !ok {
 		return s.syntax(line, rest, "= was expected after the key "+key)
 	}
-	value, err := s.value(line, strings.TrimLeft(after, blanks))
-	if err != nil {
-		return err
+	value := ""
+	if after = strings.TrimLeft(after, blanks); key != mayBeEmpty || after != "" && after[0] != '#' {
+		var err error
+		if value, err = s.value(line, after); err != nil {
+			return err
+		}
 	}
 	p.settings = append(p.settings, Setting{Key: key, Value: value, File: s.path, Line: first})
 	return nil
 }
+
+// mayBeEmpty is the only key that may stand without a value: it is how metric
+// names without a namespace are asked for.
+const mayBeEmpty = "prometheus_namespace"
 
 // cutKey takes the key off a line; it is empty when there is none.
 func cutKey(s string) (key, rest string) {

@@ -65,7 +65,7 @@ func partFamilies() (fs []Family) {
 	}
 	for _, h := range Hooks {
 		add(webhooksPart, "webhooks_"+h+"_requests", CounterType, "HTTP calls for "+h+", failed ones too.")
-		add(webhooksPart, "webhooks_"+h+"_errors", CounterType, "HTTP calls for "+h+" that failed or gave no usable answer.")
+		add(webhooksPart, "webhooks_"+h+"_errors", CounterType, "HTTP calls for "+h+" that failed, gave no usable answer or an error.")
 		add(webhooksPart, "webhooks_"+h+"_bytes_sent", CounterType, "Bytes of HTTP calls for "+h+".")
 	}
 	for _, h := range []string{"auth_on_register", "auth_on_register_m5"} {

@@ -257,7 +257,9 @@ func (s *Session) subscribe(f codec.Frame) bool {
 		wanted := x.RetainHandling == 0 || x.RetainHandling == 1 && isNew
 		sc.Retained = append(sc.Retained, wanted && code < 0x80)
 	}
-	s.host.Subscribed(s, m.Filters, sc.Codes, m.Props)
+	if v == nil || !v.Refused { // else nothing was done
+		s.host.Subscribed(s, m.Filters, sc.Codes, m.Props)
+	}
 	reason := ""
 	if v != nil {
 		reason = s.explain(v.Reason)

@@ -89,6 +89,7 @@ func askOne[R, M any](ctx context.Context, p *Plugin, c *call[R, M], e *endpoint
 	case hooks.Next:
 		return hooks.Answer[M]{}
 	case hooks.Failed:
+		e.failed(p)
 		p.log.Debug("endpoint refuses", "hook", c.hook.String(), "endpoint", shown(e.URL), "cause", cause)
 		return hooks.Refuse[M](cause)
 	}
@@ -109,9 +110,14 @@ func askOne[R, M any](ctx context.Context, p *Plugin, c *call[R, M], e *endpoint
 
 // malformed counts an answer that cannot be used.
 func malformed[M any](p *Plugin, e *endpoint, err error) hooks.Answer[M] {
+	e.failed(p)
+	return fail[M](p, e, err)
+}
+
+// failed counts an answer that is an error.
+func (e *endpoint) failed(p *Plugin) {
 	e.figures.errors.Add(1)
 	p.totals[e.Hook].errors.Add(1)
-	return fail[M](p, e, err)
 }
 
 func fail[M any](p *Plugin, e *endpoint, err error) hooks.Answer[M] {

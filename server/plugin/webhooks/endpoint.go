@@ -82,14 +82,15 @@ func (e *endpoint) post(ctx context.Context, total *counters, body []byte) (answ
 	answer, age, err = e.exchange(limited, body)
 	for _, c := range both {
 		c.elapsed.Add(uint64(time.Since(start).Milliseconds()))
-		if err != nil {
+		switch {
+		case err == nil:
+		case ctx.Err() != nil: // that is not the endpoint's fault
+			c.cancelled.Add(1)
+		case limited.Err() != nil:
+			c.timeouts.Add(1)
 			c.errors.Add(1)
-			switch {
-			case ctx.Err() != nil:
-				c.cancelled.Add(1)
-			case limited.Err() != nil:
-				c.timeouts.Add(1)
-			}
+		default:
+			c.errors.Add(1)
 		}
 	}
 	if err != nil {

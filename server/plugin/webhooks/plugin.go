@@ -175,7 +175,7 @@ type Figures struct {
 	Hook     hooks.Name
 	Endpoint string // "" of all, those that are gone included
 	Requests uint64
-	Errors   uint64 // requests without an answer that can be used
+	Errors   uint64 // requests without an answer that can be used, or refused by it
 	Bytes    uint64 // of bodies sent
 	Timeouts uint64
 	Canceled uint64        // the client went away while it waited

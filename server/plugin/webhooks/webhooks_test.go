@@ -333,7 +333,7 @@ func TestBadAnswers(t *testing.T) {
 			if n := len(s.requests()); n != 1 {
 				t.Errorf("%d requests: nobody else is asked after an error", n)
 			}
-			if f := p.Figures()[0]; f.Requests != 1 || f.Timeouts != 0 && !strings.Contains(name, "hangs") {
+			if f := p.Figures()[0]; f.Requests != 1 || f.Errors != 1 && name != "wildcard" || f.Timeouts != 0 && !strings.Contains(name, "hangs") {
 				t.Errorf("%+v", f)
 			}
 		})
@@ -344,6 +344,37 @@ func TestBadAnswers(t *testing.T) {
 			t.Error(a)
 		}
 	})
+}
+
+// TestErrorsCounted counts a refusal as an error, as VerneMQ does, and not a
+// question whose client has gone.
+func TestErrorsCounted(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 1)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/refuses" {
+			fmt.Fprint(w, `{"result":{"error":"no"}}`)
+			return
+		}
+		asked <- struct{}{}
+		<-r.Context().Done()
+	})
+	p, r := run(t, Options{}, Endpoint{Hook: hooks.AuthOnPublish, URL: s.URL + "/refuses"}, Endpoint{Hook: hooks.AuthOnRegister, URL: s.URL + "/hangs"})
+	publish(r, &hooks.Message{Topic: []byte("a")})
+	if f := p.Totals()[hooks.AuthOnPublish]; f.Requests != 1 || f.Errors != 1 {
+		t.Errorf("after a refusal: %+v", f)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	r.Snapshot().View(0).AuthOnRegister(false).Wait(ctx, &hooks.Register{}, 0, func(hooks.RegisterAnswer) {})
+	<-asked
+	leave()
+	f := p.Totals()[hooks.AuthOnRegister]
+	for end := time.Now().Add(10 * time.Second); f.Canceled == 0 && time.Now().Before(end); f = p.Totals()[hooks.AuthOnRegister] {
+		time.Sleep(time.Millisecond)
+	}
+	if f.Requests != 1 || f.Canceled != 1 || f.Errors != 0 {
+		t.Errorf("after the client has gone: %+v", f)
+	}
 }
 
 func TestEndpointsInOrder(t *testing.T) {
