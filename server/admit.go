@@ -194,7 +194,9 @@ func (l *loop) authorizeWill(c *reactor.Conn, a *admission, p *codec.Connect) (o
 	case !known:
 		return false, nil
 	case answer.Result != hooks.OK:
-		return false, deny(p, answer.Refusal, codec.NotAuthorized)
+		d = deny(p, answer.Refusal, codec.NotAuthorized)
+		d.cause = "may not publish its will: " + d.cause
+		return false, d
 	}
 	a.will = answer.Modifiers
 	return true, nil
