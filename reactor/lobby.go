@@ -112,12 +112,19 @@ func (l *Loop) enter(c *Conn, data []byte) {
 			limit = min(limit, k)
 		}
 	}
-	f, n, _, err := codec.Cut(c.stream(data), limit)
+	in := c.stream(data)
+	f, n, _, err := codec.Cut(in, limit)
 	if err == nil && codec.Type(data[0]>>4) != codec.CONNECT {
 		err = errGarbage
 	}
 	if err != nil {
 		l.stats.lobbyGarbage.inc()
+		if d, ok := l.handler.(Doorkeeper); ok {
+			if reply := d.Refused(in, err); reply != nil {
+				l.turnAway(c, reply, err)
+				return
+			}
+		}
 		c.Close(err)
 		return
 	}
@@ -133,9 +140,7 @@ func (l *Loop) enter(c *Conn, data []byte) {
 		return
 	}
 	if err != nil {
-		out := c.Output()
-		out.B = append(out.B, reply...)
-		c.CloseAfterFlush(err, refuseDrain)
+		l.turnAway(c, reply, err)
 		return
 	}
 	if c.wire != nil {
@@ -153,6 +158,13 @@ func (l *Loop) enter(c *Conn, data []byte) {
 		c.leaveLobby()
 		c.leaveFor(home)
 	}
+}
+
+// turnAway closes a connection in the lobby after an answer.
+func (*Loop) turnAway(c *Conn, reply []byte, err error) {
+	out := c.Output()
+	out.B = append(out.B, reply...)
+	c.CloseAfterFlush(err, refuseDrain)
 }
 
 // refuseDrain is how long a refused connection may take to accept the answer.

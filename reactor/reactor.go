@@ -94,6 +94,13 @@ type Timed interface {
 // has handled last: their headers, not their contents.
 type Witness interface{ LastPackets() string }
 
+// Doorkeeper is a Handler that answers a first packet that is refused before all
+// of it has come, of which in is what there is; nil closes without an answer. More
+// is not waited for.
+type Doorkeeper interface {
+	Refused(in []byte, err error) (reply []byte)
+}
+
 // Reactor is a set of loops and their listeners.
 type Reactor struct {
 	cfg   Config

@@ -197,7 +197,9 @@ func (l *loop) authorizeWill(c *reactor.Conn, a *admission, p *codec.Connect) (o
 	case !known:
 		return false, nil
 	case answer.Result != hooks.OK:
-		return false, deny(p, answer.Refusal, codec.NotAuthorized)
+		d = deny(p, answer.Refusal, codec.NotAuthorized)
+		d.cause = "may not publish its will: " + d.cause
+		return false, d
 	}
 	a.will = answer.Modifiers
 	return true, nil
@@ -234,6 +236,26 @@ func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
 		return l.index, nil, nil
 	}
 	return l.homeOf(a), nil, nil
+}
+
+// Refused gives the CONNACK for a CONNECT of MQTT 5 that is larger than allowed. Of
+// other first packets that are refused nothing is to be said.
+func (l *loop) Refused(in []byte, err error) []byte {
+	var e *codec.Error
+	if !errors.As(err, &e) || e.Code != codec.PacketTooLarge || codec.Type(in[0]>>4) != codec.CONNECT {
+		return nil
+	}
+	i := 1
+	for in[i] >= 0x80 { // of the length, which is whole
+		i++
+	}
+	if !bytes.HasPrefix(in[i+1:], []byte("\x00\x04MQTT\x05")) {
+		return nil
+	}
+	l.metrics.IncVersion(metrics.ConnectReceived, true)
+	reply := session.Refuse(&codec.Connect{Version: codec.V5}, e.Code, nil)
+	l.countRefusal(true, reply)
+	return reply
 }
 
 func (l *loop) homeOf(a *admission) int { return l.broker.home(queue.KeyOf(a.mountpoint, a.id)) }

@@ -89,7 +89,7 @@ func (c *client) promote() {
 
 // deliverAll gives p to every connection of the client or to one of them.
 func (c *client) deliverAll(p *queue.Publication, o *session.Options) {
-	if c.loop.broker.config.Load().QueueBalance {
+	if c.session.Limits().Balance {
 		c.pick(nil).Deliver(p, o)
 		return
 	}
@@ -127,7 +127,7 @@ func (c *client) pick(except *session.Session) *session.Session {
 // client, if each message goes to one of them.
 func (c *client) inherit(leaves *session.Session, m *queue.Message, e queue.Entry) bool {
 	to := c.pick(leaves)
-	if !c.loop.broker.config.Load().QueueBalance || e.QoS == 0 || to == nil {
+	if !leaves.Limits().Balance || e.QoS == 0 || to == nil {
 		return false
 	}
 	p := &c.loop.behind

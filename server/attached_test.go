@@ -11,6 +11,7 @@ import (
 
 	"vernemq/codec"
 	"vernemq/server/config"
+	"vernemq/server/hooks"
 )
 
 // several starts a broker that lets a client have several connections.
@@ -299,5 +300,44 @@ func TestStoredLater(t *testing.T) {
 	q.publish("t", "x", 0, 0)
 	if got := q.payloads(1); got[0] != "x" {
 		t.Error(got)
+	}
+}
+
+// TestOwnDeliverMode has a plugin give a client another deliver mode than the
+// configuration does; a change of settings leaves it.
+func TestOwnDeliverMode(t *testing.T) {
+	for _, balance := range []bool{true, false} {
+		cfg := closedConfig(2)
+		cfg.AllowMultipleSessions, cfg.QueueBalance = true, !balance
+		b := startBroker(t, cfg)
+		h, mode := welcome(), "fanout"
+		if balance {
+			mode = "balance"
+		}
+		h.AuthOnRegisterM5.Now = func(*hooks.Register) hooks.RegisterAnswer {
+			return hooks.RegisterAnswer{Result: hooks.OK, Modifiers: &hooks.RegisterModifiers{QueueDeliverMode: &mode}}
+		}
+		plug(t, b, "p", h)
+		all := []*peer{again(t, b, named("c"), 0), again(t, b, named("c"), 1)}
+		all[0].subscribe("t", 0)
+		changed := *cfg
+		changed.MaxInflightMessages++
+		if err := b.Reconfigure(t.Context(), &changed); err != nil {
+			t.Fatal(err)
+		}
+		const messages = 40
+		for i := range messages {
+			all[0].publish("t", fmt.Sprint(i), 0, 0)
+		}
+		sum := 0
+		for _, p := range all {
+			p.send(codec.AppendPingreq(nil))
+			for f := p.next(); f.Type() == codec.PUBLISH; f = p.next() {
+				sum++
+			}
+		}
+		if want := map[bool]int{true: messages, false: 2 * messages}[balance]; sum != want {
+			t.Errorf("%s: %d messages came, want %d", mode, sum, want)
+		}
 	}
 }

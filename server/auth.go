@@ -84,6 +84,7 @@ func (c *client) AuthPublish(s *session.Session, p *queue.Publication, props cod
 	case !known:
 		return waits
 	case a.Result != hooks.OK:
+		l.logRefused(s, codec.PUBLISH, p.Topic, a.Refusal)
 		return l.questions.refused(a.Refusal, codec.PUBACK, codec.NotAuthorized)
 	case a.Modifiers == nil:
 		if a.Lasts != nil {
@@ -163,6 +164,7 @@ func (c *client) AuthSubscribe(s *session.Session, p *codec.Subscribe) *session.
 	case !known:
 		return waits
 	case a.Result != hooks.OK:
+		l.logRefused(s, codec.SUBSCRIBE, q.topics[0].Filter.Filter, a.Refusal)
 		return q.refused(a.Refusal, codec.SUBACK, codec.NotAuthorized)
 	case a.Modifiers == nil:
 		return nil

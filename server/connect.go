@@ -147,6 +147,9 @@ func limitsFor(m *hooks.RegisterModifiers, base *session.Limits) *session.Limits
 	if m.QueueType != nil {
 		l.LIFO = *m.QueueType == "lifo"
 	}
+	if m.QueueDeliverMode != nil {
+		l.Balance = *m.QueueDeliverMode == "balance"
+	}
 	if l == *base {
 		return base
 	}

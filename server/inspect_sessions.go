@@ -131,7 +131,7 @@ func (l *loop) inspect(c *client) admin.Session {
 		Client:  admin.Client{Mountpoint: c.session.Mountpoint, ID: c.session.ID},
 		Queue:   admin.PID{uint32(l.index), c.timer, 0},
 		Online:  c.session.Online(),
-		Balance: l.broker.config.Load().QueueBalance,
+		Balance: c.session.Limits().Balance,
 		Clean:   c.session.Clean(),
 		Waiting: c.session.Queued(),
 		Created: 1000 * int64(c.created),

@@ -127,6 +127,7 @@ func limitsOf(c *config.Config, li *config.Listener) *session.Limits {
 		LIFO:                 c.QueueLIFO,
 		UpgradeQoS:           c.UpgradeOutgoingQoS,
 		SuppressTakeoverWill: c.SuppressWillOnTakeover,
+		Balance:              c.QueueBalance,
 		MaxWillDelay:         c.MaxLastWillDelay,
 		RetryInterval:        seconds(c.RetryInterval),
 		PersistentExpiry:     seconds(c.PersistentClientExpiration),

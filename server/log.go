@@ -11,7 +11,9 @@ import (
 
 	"vernemq/codec"
 	"vernemq/reactor"
+	"vernemq/server/hooks"
 	"vernemq/server/metrics"
+	"vernemq/server/session"
 )
 
 // logBudget bounds the lines that misbehaving clients cause, for each loop.
@@ -19,7 +21,7 @@ type logBudget struct{ used, lost int }
 
 const (
 	linesPerSecond = 50
-	loggedID       = 128 // bytes of a client identifier in a line
+	loggedID       = 128 // bytes of a client identifier or a topic in a line
 )
 
 func (b *logBudget) take() bool {
@@ -31,6 +33,24 @@ func (b *logBudget) take() bool {
 }
 
 func (b *logBudget) refill() { b.used = 0 }
+
+// refusedPacket is a kind of packet that plugins have refused a client.
+type refusedPacket struct {
+	session *session.Session
+	packet  codec.Type
+}
+
+// logRefused says that plugins refuse a PUBLISH, or a SUBSCRIBE whose first filter
+// is given: one line a second for each client, which may try on.
+func (l *loop) logRefused(s *session.Session, packet codec.Type, topic []byte, r *hooks.Refusal) {
+	x := refusedPacket{s, packet}
+	if l.refused[x] || !l.log.Enabled(context.Background(), slog.LevelError) || !l.lines.take() {
+		return
+	}
+	l.refused[x] = true
+	l.log.Error("can't authorize "+packet.String(), "mountpoint", s.Mountpoint, "client", shortened(s.ID), "peer", peerOf(connOf(s)),
+		"topic", shortened(string(topic)), "cause", r.Cause)
+}
 
 // logClosed says why a connection ended, when that is not the client's own
 // wish.
@@ -88,7 +108,7 @@ func wasClient(c *reactor.Conn) bool {
 	return false
 }
 
-// shortened is a client identifier for a line of the log.
+// shortened is a client identifier or a topic for a line of the log.
 func shortened(id string) string {
 	if len(id) > loggedID {
 		return strings.ToValidUTF8(id[:loggedID], "") + "…"

@@ -124,3 +124,49 @@ func TestDropLines(t *testing.T) {
 		t.Errorf("%d lines and %d lost ones about %d clients", told, lost, clients)
 	}
 }
+
+// TestRefusalLines holds that what plugins refuse a client is told, with the topic
+// and the cause, and not for each packet of one that tries on.
+func TestRefusalLines(t *testing.T) {
+	t.Parallel()
+	var out safeBuffer
+	b, err := New(filesConfig(t, 1, "topic ok\n", "alice:secret"), newStore(t), slog.New(slog.NewTextHandler(&out, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Stop(t.Context()) })
+	p := enter(t, b, asClient(codec.V5, "c", "alice", "secret"))
+	if got := p.sub("no/in", "ok"); got[0] != 0x87 {
+		t.Errorf("% x", got)
+	}
+	const tries = 50
+	for id := range uint16(tries) {
+		p.put("no/out", 1, id+1, "sesame")
+		p.ack(codec.PUBACK, id+1)
+	}
+	c := asClient(codec.V5, "w", "alice", "secret")
+	c.HasWill, c.Will.Topic = true, []byte("no/will")
+	try(t, b, c)
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(out.String(), "its will") && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond) // the line comes after the CONNACK
+	}
+	text := out.String()
+	for _, want := range []string{
+		`"can't authorize SUBSCRIBE" mountpoint="" client=c peer=`, ` topic=no/in cause=plugin_chain_exhausted`,
+		`"can't authorize PUBLISH" mountpoint="" client=c peer=`, ` topic=no/out cause=plugin_chain_exhausted`,
+		`cause="may not publish its will: plugin_chain_exhausted"`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no line with %s", want)
+		}
+	}
+	if n := strings.Count(text, "authorize PUBLISH"); n > tries/2 {
+		t.Errorf("%d lines about %d messages", n, tries)
+	}
+	if t.Failed() || strings.Contains(text, "sesame") {
+		t.Error(text)
+	}
+}

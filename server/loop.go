@@ -85,6 +85,7 @@ type loop struct {
 	metrics metrics.Set // what it has published may be read by anyone
 	drops   map[*client]int
 	lines   logBudget
+	refused map[refusedPacket]bool // that have a line in this second
 }
 
 // heldConn is a connection that is not read because of congestion. The
@@ -100,7 +101,7 @@ func newLoop(b *Broker, r *reactor.Loop, st *disk.Store) *loop {
 		wheel: wheel.New(r.Now()), routes: trie.NewMemo(b.index), loading: map[*client][]heldConn{},
 		bequests: map[store.Client]uint64{},
 		random:   rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
-		drops:    map[*client]int{}, waiting: map[*reactor.Conn]*waiting{}, deliveries: map[*reactor.Conn]*pendingDelivery{},
+		drops:    map[*client]int{}, refused: map[refusedPacket]bool{}, waiting: map[*reactor.Conn]*waiting{}, deliveries: map[*reactor.Conn]*pendingDelivery{},
 		exchanges: map[*reactor.Conn]*exchange{}, answering: map[*reactor.Conn]uint32{},
 	}
 	l.inbox = reactor.NewInbox(r, l.receive)
@@ -311,6 +312,7 @@ func (l *loop) Tick(now uint32) {
 	l.publishMetrics()
 	l.logDrops()
 	l.lines.refill()
+	clear(l.refused)
 }
 
 // EndTurn hands records over to the store and messages to other loops.

@@ -137,6 +137,7 @@ type Limits struct {
 	LIFO                 bool
 	UpgradeQoS           bool
 	SuppressTakeoverWill bool
+	Balance              bool   // of the connections of a client one gets a message, not all
 	MaxWillDelay         uint32 // seconds
 	RetryInterval        uint32 // seconds, 0 = never
 	PersistentExpiry     uint32 // seconds that an MQTT 3 session is kept, 0 = for ever
