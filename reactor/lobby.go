@@ -117,21 +117,26 @@ func (l *Loop) enter(c *Conn, data []byte) {
 	if err == nil && codec.Type(data[0]>>4) != codec.CONNECT {
 		err = errGarbage
 	}
+	var refusal []byte
+	more := err == nil && n == 0
 	if err != nil {
-		l.stats.lobbyGarbage.inc()
 		if d, ok := l.handler.(Doorkeeper); ok {
-			if reply := d.Refused(in, err); reply != nil {
-				l.turnAway(c, reply, err)
-				return
-			}
+			refusal, more = d.Refused(in, err)
 		}
-		c.Close(err)
-		return
 	}
-	if n == 0 {
+	switch {
+	case more:
 		l.keep(c, data)
 		if c.wire != nil {
 			l.checkEnd(c)
+		}
+		return
+	case err != nil:
+		l.stats.lobbyGarbage.inc()
+		if refusal != nil {
+			l.turnAway(c, refusal, err)
+		} else {
+			c.Close(err)
 		}
 		return
 	}

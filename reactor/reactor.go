@@ -95,10 +95,10 @@ type Timed interface {
 type Witness interface{ LastPackets() string }
 
 // Doorkeeper is a Handler that answers a first packet that is refused before all
-// of it has come, of which in is what there is; nil closes without an answer. More
-// is not waited for.
+// of it has come, of which in is what there is: more asks to be called again when
+// there is more of it, no reply closes the connection without one.
 type Doorkeeper interface {
-	Refused(in []byte, err error) (reply []byte)
+	Refused(in []byte, err error) (reply []byte, more bool)
 }
 
 // Reactor is a set of loops and their listeners.

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"time"
 
 	"vernemq/codec"
@@ -238,24 +239,30 @@ func (l *loop) Home(c *reactor.Conn, f codec.Frame) (int, []byte, error) {
 	return l.homeOf(a), nil, nil
 }
 
-// Refused gives the CONNACK for a CONNECT of MQTT 5 that is larger than allowed. Of
-// other first packets that are refused nothing is to be said.
-func (l *loop) Refused(in []byte, err error) []byte {
+// Refused gives the CONNACK for a CONNECT of MQTT 5 that is larger than allowed,
+// once its version is there. Of other first packets that are refused nothing is to
+// be said.
+func (l *loop) Refused(in []byte, err error) (reply []byte, more bool) {
 	var e *codec.Error
 	if !errors.As(err, &e) || e.Code != codec.PacketTooLarge || codec.Type(in[0]>>4) != codec.CONNECT {
-		return nil
+		return nil, false
 	}
 	i := 1
 	for in[i] >= 0x80 { // of the length, which is whole
 		i++
 	}
-	if !bytes.HasPrefix(in[i+1:], []byte("\x00\x04MQTT\x05")) {
-		return nil
+	const v5 = "\x00\x04MQTT\x05"
+	in = in[i+1:]
+	if len(in) < len(v5) {
+		return nil, strings.HasPrefix(v5, string(in))
+	}
+	if string(in[:len(v5)]) != v5 {
+		return nil, false
 	}
 	l.metrics.IncVersion(metrics.ConnectReceived, true)
-	reply := session.Refuse(&codec.Connect{Version: codec.V5}, e.Code, nil)
+	reply = session.Refuse(&codec.Connect{Version: codec.V5}, e.Code, nil)
 	l.countRefusal(true, reply)
-	return reply
+	return reply, false
 }
 
 func (l *loop) homeOf(a *admission) int { return l.broker.home(queue.KeyOf(a.mountpoint, a.id)) }

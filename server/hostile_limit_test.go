@@ -77,8 +77,8 @@ func connectLimitCases() []hostile {
 		{name: "client id above the limit", v: "5", send: id(24), want: "CONNACK 85, closed"},
 		{name: "client id above the limit", v: "34", send: id(24), want: "CONNACK 02, closed"},
 		{name: "generated client id, longer than the limit", v: "45", send: id(0), want: "CONNACK 00, open"},
-		// MQTT 5 is told so if its version has come with the length: interop/testdata/limits.txt.
 		{name: "CONNECT above the limit", v: "34", send: id(200), want: "closed"},
+		{name: "CONNECT above the limit", v: "5", send: id(200), want: "CONNACK 95, closed"},
 		{name: "will topic with four levels", v: "345", want: "refuse 90",
 			send: packet(0x10, protocol{}, 6, u16(60), none, "id", none, "a/b/c/d", "m")},
 	}
