@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -151,5 +152,23 @@ func TestLeftTwice(t *testing.T) {
 	}
 	if n != messages {
 		t.Errorf("%d of %d messages are left", n, messages)
+	}
+}
+
+// TestWillAfterCrash lets a client be back right after the start: the will that
+// it had is published all the same.
+func TestWillAfterCrash(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	b, _ := bootOn(t, fs, testConfig(2))
+	watch := again(t, b, persistent("watch"), 0)
+	watch.subscribe("w", 1)
+	c := persistent("c")
+	c.HasWill, c.Will = true, codec.Will{Topic: []byte("w"), Payload: []byte("gone"), QoS: 1}
+	again(t, b, c, 0)
+	b, _ = bootOn(t, fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 2))}), testConfig(2))
+	again(t, b, persistent("c"), 1)
+	watch = again(t, b, persistent("watch"), 1)
+	if got := watch.payloads(1); got[0] != "gone" {
+		t.Errorf("got %q", got)
 	}
 }

@@ -271,6 +271,12 @@ func (s *Session) scheduleWill() {
 	s.arm(w.at)
 }
 
+// overdue tells that the delay of the will of a client that is away has surely
+// passed, even if the timer has not fired yet, as it has not right after a start.
+func (s *Session) overdue() bool {
+	return s.extra != nil && s.extra.will != nil && s.extra.will.at != 0 && s.host.Clock() > s.extra.will.at
+}
+
 // PublishWill publishes the will of a client whose broker ends, unless the
 // store has it for later.
 func (s *Session) PublishWill() {
