@@ -152,6 +152,18 @@ func (s *Session) Restore(r *store.Session, l *Limits) {
 	}
 }
 
+// Timed tells that time ends the session of a client that is away, or brings its
+// will.
+func (s *Session) Timed() bool { return s.ends != 0 || s.extra != nil && s.extra.will != nil }
+
+// NoteAbsence writes since when a client is away that was connected when the
+// process ended, unless it is back: the next start is to go on from there.
+func (s *Session) NoteAbsence() {
+	if s.link == nil {
+		s.save()
+	}
+}
+
 // loopClock is the loop clock in a number of seconds. What is past is the second
 // before now, which has come whatever now is rounded to.
 func loopClock(now uint32, in int64) uint32 {

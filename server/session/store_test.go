@@ -195,6 +195,9 @@ func (w *world) restart() {
 		c := w.add(name)
 		c.subs = old[name].subs
 		c.session.Restore(r.session, &w.limits)
+		if r.session.Absent == 0 && c.session.Timed() {
+			c.session.NoteAbsence()
+		}
 		if len(r.entries)+len(r.out)+len(r.in) > 0 {
 			c.session.MarkUnread()
 		}
