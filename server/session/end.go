@@ -148,11 +148,24 @@ func (s *Session) leave() {
 				s.unwrite(x.Ref)
 			}
 		}
+		s.forgetReceived(&e.received)
+		s.forgetReceived(&e.earlier)
 		s.host.Metrics().Add(metrics.QueueMessageUnhandled, e.waiting.Clear())
 		e.inflight.Clear()
 	}
 	s.flags, s.extra = s.flags&stored, nil
 	s.host.Ended()
+}
+
+// forgetReceived removes from the store which messages of QoS 2 the client has not
+// released: the identifiers of another connection mean others.
+func (s *Session) forgetReceived(ids *queue.IDSet) {
+	if s.flags&stored == 0 {
+		return
+	}
+	for id := range ids.All {
+		s.host.Records().DeleteIncoming(s.client(), id)
+	}
 }
 
 // discard empties the session, so that a new one can begin under the same
