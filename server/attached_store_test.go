@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -30,5 +31,30 @@ func TestUnreleasedOfSeveral(t *testing.T) {
 	again(t, b, persistent("c"), 1).publish("t", "y", 2, 7)
 	if got := to.payloads(1); got[0] != "y" {
 		t.Error(got)
+	}
+}
+
+// TestCleanAfterKept has a connection of MQTT 3 whose session is not kept take the
+// place of one whose session is: it ends with the process.
+func TestCleanAfterKept(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		fs := vfs.NewCrashableMem()
+		cfg := testConfig(2)
+		cfg.AllowMultipleSessions = true
+		b, stop := bootOn(t, fs, cfg)
+		one := again(t, b, persistent("c"), 0)
+		clean := &codec.Connect{Version: codec.V311, ClientID: []byte("c"), CleanStart: true}
+		two := again(t, b, clean, 1)
+		one.conn.Close()
+		b.connections(t, "c", 1)
+		two.send([]byte{0x82, 6, 0, 1, 0, 1, 't', 1})
+		two.expect(codec.SUBACK) // all is written
+		if crash {
+			fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 2))})
+		} else {
+			stop()
+		}
+		b, _ = bootOn(t, fs, cfg)
+		again(t, b, persistent("c"), 0)
 	}
 }

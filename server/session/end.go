@@ -222,7 +222,7 @@ func (e *extra) passOn(each func(queue.Entry)) {
 // that leaves now ends, 0 when it does not.
 func (s *Session) expires() uint32 {
 	e := s.expiry
-	if !s.v5() {
+	if !s.v5() && e != 0 { // else it is one that ends with its connection
 		if e = s.limits.PersistentExpiry; e == 0 {
 			return 0
 		}

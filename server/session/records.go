@@ -124,10 +124,10 @@ func (s *Session) Restore(r *store.Session, l *Limits) {
 		absent = unix // it was connected
 	}
 	if r.Absent == 0 {
-		if s.ends = s.expires(); s.v5() && s.expiry == 0 {
+		if s.ends = s.expires(); s.expiry == 0 {
 			s.ends = loopClock(now, 0) // it ended with its connection
 		}
-	} else if !s.v5() { // the setting may be another one now
+	} else if !s.v5() && s.expiry != 0 { // the setting may be another one now
 		if l.PersistentExpiry > 0 {
 			s.ends = loopClock(now, r.Absent+int64(l.PersistentExpiry)-unix)
 		}
