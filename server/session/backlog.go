@@ -95,6 +95,9 @@ func (s *Session) unpark() {
 	if b.top = 0; s.limits.LIFO {
 		b.top = b.bound
 	}
+	if b.reading { // the oldest entries, of which some were to go
+		b.reading, b.soonest = false, unknown
+	}
 	s.page()
 }
 
