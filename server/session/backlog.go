@@ -172,7 +172,7 @@ func (s *Session) take(r Reading, list []store.Queued) {
 	b, e, now := s.backlog, s.more(), s.host.Unix()
 	if len(list) == 0 {
 		if r.Reverse {
-			b.top, b.next = 0, b.bound+1
+			b.top, b.next, b.surplus = 0, b.bound+1, 0
 		} else {
 			b.len, b.surplus = b.fresh, 0 // there is no more, whatever was counted
 		}
@@ -191,7 +191,7 @@ func (s *Session) take(r Reading, list []store.Queued) {
 		}
 		b.len--
 		switch old := q.Seq <= b.bound; {
-		case b.surplus > 0 && (!r.Reverse || b.keep <= 0): // counted as dropped already
+		case b.surplus > 0 && (!r.Reverse || b.keep <= 0 || q.Msg.Expired(now)): // counted as dropped already
 			b.surplus--
 			s.loseStored(QueueFull, q)
 		case q.Msg.Expired(now):
