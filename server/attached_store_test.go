@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -57,4 +58,26 @@ func TestCleanAfterKept(t *testing.T) {
 		b, _ = bootOn(t, fs, cfg)
 		again(t, b, persistent("c"), 0)
 	}
+}
+
+// TestFanoutLongQueue ends the first connection while much waits for it: the other
+// one has had that.
+func TestFanoutLongQueue(t *testing.T) {
+	cfg := testConfig(2)
+	cfg.AllowMultipleSessions = true
+	cfg.ReceiveMaxClient = 5
+	b := startBroker(t, cfg)
+	one := again(t, b, persistent("c"), 0)
+	one.subscribe("t", 1)
+	two := again(t, b, persistent("c"), 1)
+	pub := connect(t, b, "pub")
+	const messages = 600
+	for i := range messages {
+		pub.publish("t", fmt.Sprint(i), 1, uint16(i+1))
+		pub.next()
+		two.payloads(1)
+	}
+	one.conn.Close()
+	b.connections(t, "c", 1)
+	two.quiet()
 }

@@ -25,6 +25,10 @@ type backlog struct {
 	top   uint64
 	keep  int
 
+	// Entries after hadFrom and up to hadTo came over this connection too, while
+	// another one was the client's first. They are dropped.
+	hadFrom, hadTo uint64
+
 	reading bool
 	ticket  uint32   // of the latest reading
 	fresh   int      // entries added since it was asked for
@@ -190,10 +194,13 @@ func (s *Session) take(r Reading, list []store.Queued) {
 			continue
 		}
 		b.len--
+		had := q.Seq > b.hadFrom && q.Seq <= b.hadTo
 		switch old := q.Seq <= b.bound; {
-		case b.surplus > 0 && (!r.Reverse || b.keep <= 0 || q.Msg.Expired(now)): // counted as dropped already
+		case b.surplus > 0 && (!r.Reverse || b.keep <= 0 || had || q.Msg.Expired(now)): // counted as dropped already
 			b.surplus--
 			s.loseStored(QueueFull, q)
+		case had:
+			s.host.Metrics().Inc(metrics.QueueMessageUnhandled)
 		case q.Msg.Expired(now):
 			s.host.Metrics().Inc(metrics.QueueMessageExpired)
 			s.loseStored(Overdue, q)

@@ -215,13 +215,18 @@ func New(host Host, mountpoint, id string) Session {
 }
 
 // Succeed puts the session in the place of another one of the same client, with
-// that one's host. What the store has of the client is this one's now.
-func (s *Session) Succeed(old *Session, host Host) {
+// that one's host. What the store has of the client is this one's now, but for
+// the messages after a sequence, which it got too when they came.
+func (s *Session) Succeed(old *Session, host Host, had uint64) {
 	s.host, s.birth, s.backlog = host, old.birth, old.backlog
 	s.flags |= old.flags & (stored | unread)
 	if b := s.backlog; b != nil {
 		b.ticket++
 		b.reading = false
+		if b.hadTo > had { // those of the connection before
+			had = min(had, b.hadFrom)
+		}
+		b.hadFrom, b.hadTo = had, host.Last()
 	}
 	s.save()
 	s.page()
