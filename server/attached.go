@@ -129,10 +129,18 @@ func (c *client) pick(except *session.Session) *session.Session {
 }
 
 // inherit gives a message of a session that leaves to another one of the
-// client, if each message goes to one of them.
+// client, if each message goes to one of them. Else the connection that becomes
+// the client's first one gets what is older than itself.
 func (c *client) inherit(leaves *session.Session, m *queue.Message, e queue.Entry) bool {
 	to := c.pick(leaves)
-	if !c.loop.broker.config.Load().QueueBalance || e.QoS == 0 || to == nil {
+	if !c.loop.broker.config.Load().QueueBalance {
+		next := c.others()[0]
+		if leaves != &c.session || e.Ref.Seq == 0 || e.Ref.Seq > next.joined {
+			return false
+		}
+		to = &next.session
+	}
+	if e.QoS == 0 || to == nil {
 		return false
 	}
 	p := &c.loop.behind

@@ -81,3 +81,37 @@ func TestFanoutLongQueue(t *testing.T) {
 	b.connections(t, "c", 1)
 	two.quiet()
 }
+
+// TestFanoutOffline ends the first connection before it has taken what came while
+// the client was away: another connection gets that.
+func TestFanoutOffline(t *testing.T) {
+	cfg := testConfig(2)
+	cfg.AllowMultipleSessions = true
+	cfg.ReceiveMaxClient = 5
+	b := startBroker(t, cfg)
+	one := again(t, b, persistent("c"), 0)
+	one.subscribe("t", 1)
+	one.conn.Close()
+	b.connections(t, "c", 0)
+	pub := connect(t, b, "pub")
+	const messages = 400
+	for i := range messages {
+		pub.publish("t", fmt.Sprint(i), 1, uint16(i+1))
+		pub.next()
+	}
+	one = again(t, b, persistent("c"), 1)
+	one.next()
+	two := again(t, b, persistent("c"), 1)
+	pub.publish("t", "new", 1, 1000)
+	pub.next()
+	two.payloads(1)
+	one.conn.Close()
+	seen := map[string]int{}
+	for _, s := range two.payloads(messages) {
+		seen[s]++
+	}
+	if len(seen) != messages || seen["new"] > 0 {
+		t.Errorf("%d different messages, %d times the one that it had", len(seen), seen["new"])
+	}
+	two.quiet()
+}
