@@ -115,3 +115,50 @@ func TestFanoutOffline(t *testing.T) {
 	}
 	two.quiet()
 }
+
+// TestSucceeds has a connection become the client's first one while it has not
+// acknowledged what was in memory only: from then on that outlives the process.
+func TestSucceeds(t *testing.T) {
+	fs := vfs.NewMem()
+	cfg := testConfig(1)
+	cfg.AllowMultipleSessions = true
+	b, stop := bootOn(t, fs, cfg)
+	one := again(t, b, persistent("c"), 0)
+	one.subscribe("t", 2)
+	one.subscribe("$share/g/s", 1)
+	two := again(t, b, persistent("c"), 1)
+	pub := connect(t, b, "pub")
+	pub.publish("t", "1", 1, 1)
+	pub.publish("t", "2", 2, 2)
+	pub.publish("s", "3", 1, 3)
+	one.payloads(3)
+	for range 3 {
+		two.message()
+	}
+	one.conn.Close()
+	b.connections(t, "c", 1)
+	two.conn.Close()
+	b.connections(t, "c", 0)
+	stop()
+	b, _ = bootOn(t, fs, cfg)
+	other := again(t, b, persistent("other"), 0)
+	other.subscribe("$share/g/s", 1)
+	two = again(t, b, persistent("c"), 1)
+	seen := map[string]bool{}
+	for range 3 {
+		m := two.message()
+		seen[string(m.Payload)] = true
+		if m.QoS == 2 && !m.Dup {
+			t.Error("the message of QoS 2 comes as a new one")
+		}
+	}
+	if len(seen) != 3 {
+		t.Error(seen)
+	}
+	two.conn.Close()
+	b.connections(t, "c", 0)
+	onLoop(b, 0, func(l *loop) { l.find("", "c").disconnect(errAdministrative, true) })
+	if got := other.payloads(1); got[0] != "3" {
+		t.Error(got)
+	}
+}

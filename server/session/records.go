@@ -81,8 +81,40 @@ func (s *Session) write(e *queue.Entry, p *queue.Publication) {
 	}
 	if e.Share != 0 {
 		s.flags |= sharer
+		if d.Shared == "" { // it was in memory only so far
+			d.Shared = s.host.ShareFilter(e.Share)
+		}
 	}
 	e.Ref = s.host.Records().Enqueue(s.client(), d, many)
+}
+
+// writeAll writes what a further connection has had in memory only, once it is the
+// client's first one. What waits for it stays there if it could be read again.
+func (s *Session) writeAll() {
+	e := s.extra
+	if e == nil || s.flags&stored == 0 {
+		return
+	}
+	r, c := s.host.Records(), s.client()
+	for f := range e.inflight.All {
+		if f.Msg != nil {
+			s.write(&f.Entry, nil)
+		}
+		switch f.State {
+		case queue.AwaitPubrec:
+			r.PutOutgoing(c, &store.Outgoing{ID: f.ID, State: store.Sent, Seq: f.Ref.Seq})
+		case queue.AwaitPubcomp:
+			r.PutOutgoing(c, &store.Outgoing{ID: f.ID, State: store.Released})
+		}
+	}
+	for n := e.waiting.Len(); n > 0 && s.backlog == nil; n-- {
+		x := e.waiting.Pop()
+		s.write(&x, nil)
+		e.waiting.Push(x)
+	}
+	for id := range e.received.All {
+		r.PutIncoming(c, id)
+	}
 }
 
 // unwrite removes an entry from the store.

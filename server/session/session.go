@@ -71,6 +71,9 @@ type Host interface {
 	// Share gives the number of a shared subscription, 0 when there is none with
 	// that filter.
 	Share(filter string) uint32
+	// ShareFilter gives the filter of a shared subscription with a number, "" when
+	// there is none.
+	ShareFilter(share uint32) string
 	// Publish routes p to its subscribers within a mountpoint and keeps it if it
 	// is retained. props are those that the message came with, nil for a will.
 	Publish(s *Session, mountpoint string, p *queue.Publication, props codec.Properties)
@@ -229,6 +232,7 @@ func (s *Session) Succeed(old *Session, host Host, had uint64) {
 		b.hadFrom, b.hadTo = had, host.Last()
 	}
 	s.save()
+	s.writeAll()
 	s.page()
 }
 

@@ -181,6 +181,8 @@ func (c *fakeClient) Share(filter string) uint32 {
 	return uint32(slices.Index(c.world.shares, filter) + 1)
 }
 
+func (c *fakeClient) ShareFilter(share uint32) string { return c.world.shares[share-1] }
+
 // restart forgets all that is not in the store, as a crash does, and makes the
 // sessions again.
 func (w *world) restart() {
