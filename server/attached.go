@@ -20,6 +20,7 @@ type attached struct {
 	conn    *reactor.Conn
 	timer   uint32
 	login   *login
+	joined  uint64 // latest entry of the store when it came
 }
 
 // others are the further connections of a client.
@@ -39,7 +40,7 @@ func (c *client) setOthers(list []*attached) {
 
 // attach adds a connection to a client that has one.
 func (l *loop) attach(c *client, conn *reactor.Conn, p *codec.Connect, adm *admission, limits *session.Limits, f codec.Frame) {
-	a := &attached{client: c, conn: conn, login: loginOf(adm, uint32(l.unix()), c.created)}
+	a := &attached{client: c, conn: conn, login: loginOf(adm, uint32(l.unix()), c.created), joined: c.Last()}
 	a.session = session.New(a, c.session.Mountpoint, c.session.ID)
 	a.timer = l.addTimer(&a.session)
 	c.setOthers(append(c.others(), a))
@@ -79,7 +80,11 @@ func (c *client) promote() {
 	c.loop.dropTimer(c.timer)
 	old := c.session
 	c.session, c.conn, c.timer, c.login = a.session, a.conn, a.timer, a.login
-	c.session.Succeed(&old, c)
+	had := a.joined
+	if old.Limits().Balance {
+		had = c.Last() // nothing that is in the store
+	}
+	c.session.Succeed(&old, c, had)
 	if c.session.Stored() && !old.Stored() {
 		c.loop.storeSubscriptions(c)
 	}
@@ -124,10 +129,21 @@ func (c *client) pick(except *session.Session) *session.Session {
 }
 
 // inherit gives a message of a session that leaves to another one of the
-// client, if each message goes to one of them.
+// client, if each message goes to one of them. Else the connection that becomes
+// the client's first one gets what is older than itself.
 func (c *client) inherit(leaves *session.Session, m *queue.Message, e queue.Entry) bool {
 	to := c.pick(leaves)
-	if !leaves.Limits().Balance || e.QoS == 0 || to == nil {
+	if !leaves.Limits().Balance {
+		if leaves != &c.session {
+			return false
+		}
+		next := c.others()[0]
+		if e.Ref.Seq == 0 || e.Ref.Seq > next.joined {
+			return false
+		}
+		to = &next.session
+	}
+	if e.QoS == 0 || to == nil {
 		return false
 	}
 	p := &c.loop.behind

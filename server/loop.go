@@ -59,6 +59,7 @@ type loop struct {
 	loading  map[*client][]heldConn // sessions that are read from the store, with who waits for them
 	unread   []*client              // sessions to read after a restart
 	orphans  []orphan
+	cut      []*client               // connected when the process ended, and something of theirs is timed
 	bequests map[store.Client]uint64 // whose entries are given to others, up to a sequence
 
 	routes  *trie.Memo[route]

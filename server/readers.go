@@ -220,6 +220,17 @@ func (c *client) Share(filter string) uint32 {
 	return c.loop.broker.share(c.session.Mountpoint, filter)
 }
 
+// ShareFilter gives the filter of a shared subscription.
+func (c *client) ShareFilter(share uint32) string {
+	b := c.loop.broker
+	b.wideMu.Lock()
+	defer b.wideMu.Unlock()
+	if g := b.shares[share]; g != nil {
+		return g.filter()
+	}
+	return ""
+}
+
 // load reads what a restart has left of a client's session in the store, once.
 // Connections that come meanwhile wait.
 func (l *loop) load(c *client, conn *reactor.Conn) {

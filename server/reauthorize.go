@@ -143,8 +143,8 @@ func (l *loop) resubscribe(c *client, old, now *hooks.Topic) (changed bool) {
 	if now.Code >= 0x80 {
 		return l.unsubscribe(c, old.Filter.Filter)
 	}
-	if !renamed && old.QoS == now.QoS {
-		return false
+	if !renamed && old.QoS == now.QoS || c.session.Stored() && !l.broker.safe() {
+		return false // the second: no other one could be kept
 	}
 	x := l.subscriptionOf(c, old.Filter.Filter)
 	if x == nil {

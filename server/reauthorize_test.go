@@ -63,3 +63,19 @@ func TestReauthorizePart(t *testing.T) {
 		}
 	}
 }
+
+// TestReauthorizeFullDisk renames a subscription while nothing can be stored: the
+// client keeps the one that it has.
+func TestReauthorizeFullDisk(t *testing.T) {
+	b := startBroker(t, testConfig(1))
+	p := again(t, b, persistent("c"), 0)
+	p.subscribe("a", 1)
+	text := "the disk is full"
+	b.trouble.Store(&text)
+	onLoop(b, 0, func(l *loop) {
+		old, now := hooks.Topic{Filter: codec.Filter{Filter: []byte("a"), QoS: 1}}, hooks.Topic{Filter: codec.Filter{Filter: []byte("b"), QoS: 1}}
+		if c := l.find("", "c"); l.resubscribe(c, &old, &now) || c.subs.len() != 1 {
+			t.Errorf("%d subscriptions", c.subs.len())
+		}
+	})
+}

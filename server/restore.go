@@ -47,6 +47,9 @@ func (b *Broker) restore(st *disk.Store) error {
 func (l *loop) restore(name store.Client, x *store.Session, subs []store.Subscription, limits *session.Limits) error {
 	c := l.newClient(name.Mountpoint, name.ID)
 	c.session.Restore(x, limits)
+	if x.Absent == 0 && c.session.Timed() {
+		l.cut = append(l.cut, c)
+	}
 	l.metrics.Inc(metrics.QueueInitialized)
 	for i := range subs {
 		s := &subs[i]
@@ -159,6 +162,24 @@ func (l *loop) readLeft() {
 	}
 	l.orphans = nil
 	l.readNext()
+	l.noteAbsences()
+}
+
+// noteAtOnce is how many absences are written in a turn.
+const noteAtOnce = 1024
+
+// noteAbsences writes since when those are away who were connected when the
+// process ended, some at a time.
+func (l *loop) noteAbsences() {
+	n := min(len(l.cut), noteAtOnce)
+	for _, c := range l.cut[:n] {
+		c.session.NoteAbsence()
+	}
+	if l.cut = l.cut[n:]; len(l.cut) == 0 {
+		l.cut = nil
+		return
+	}
+	l.whenSafe(l.noteAbsences)
 }
 
 // readAhead is how many sessions are read at a time after a restart.

@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -151,5 +153,58 @@ func TestLeftTwice(t *testing.T) {
 	}
 	if n != messages {
 		t.Errorf("%d of %d messages are left", n, messages)
+	}
+}
+
+// TestWillAfterCrash lets a client be back right after the start: the will that
+// it had is published all the same.
+func TestWillAfterCrash(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	b, _ := bootOn(t, fs, testConfig(2))
+	watch := again(t, b, persistent("watch"), 0)
+	watch.subscribe("w", 1)
+	c := persistent("c")
+	c.HasWill, c.Will = true, codec.Will{Topic: []byte("w"), Payload: []byte("gone"), QoS: 1}
+	again(t, b, c, 0)
+	b, _ = bootOn(t, fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 2))}), testConfig(2))
+	again(t, b, persistent("c"), 1)
+	watch = again(t, b, persistent("watch"), 1)
+	if got := watch.payloads(1); got[0] != "gone" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestAbsenceIsNoted starts after a crash and stops again before the clients come
+// back: the time since the crash is not forgotten.
+func TestAbsenceIsNoted(t *testing.T) {
+	const clients = 2*noteAtOnce + 10
+	fs := vfs.NewMem()
+	st := openStore(t, fs)
+	batch := st.NewBatch()
+	for i := range clients {
+		id := fmt.Sprint(i)
+		batch.PutSession(store.Client{Key: queue.KeyOf("", id), ID: id}, &store.Session{Version: byte(codec.V5), Expiry: 1000})
+	}
+	done := make(chan error, 1)
+	st.Commit(batch, func(err error) { done <- err })
+	if err := errors.Join(<-done, st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	b, stop := bootOn(t, fs, testConfig(1))
+	for left := clients; left > 0; time.Sleep(time.Millisecond) {
+		onLoop(b, 0, func(l *loop) { left = len(l.cut) })
+	}
+	stop()
+	st = openStore(t, fs)
+	defer st.Close()
+	noted := 0
+	err := st.Sessions(1, func(_ int, _ store.Client, x *store.Session, _ []store.Subscription) error {
+		if x.Absent != 0 && x.Ends > x.Absent+900 {
+			noted++
+		}
+		return nil
+	})
+	if err != nil || noted != clients {
+		t.Errorf("%d of %d sessions have the time: %v", noted, clients, err)
 	}
 }

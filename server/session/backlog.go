@@ -25,6 +25,10 @@ type backlog struct {
 	top   uint64
 	keep  int
 
+	// Entries after hadFrom and up to hadTo came over this connection too, while
+	// another one was the client's first. They are dropped.
+	hadFrom, hadTo uint64
+
 	reading bool
 	ticket  uint32   // of the latest reading
 	fresh   int      // entries added since it was asked for
@@ -98,6 +102,9 @@ func (s *Session) unpark() {
 	}
 	if b.top = 0; s.limits.LIFO {
 		b.top = b.bound
+	}
+	if b.reading { // the oldest entries, of which some were to go
+		b.reading, b.soonest = false, unknown
 	}
 	s.page()
 }
@@ -173,7 +180,7 @@ func (s *Session) take(r Reading, list []store.Queued) {
 	b, e, now := s.backlog, s.more(), s.host.Unix()
 	if len(list) == 0 {
 		if r.Reverse {
-			b.top, b.next = 0, b.bound+1
+			b.top, b.next, b.surplus = 0, b.bound+1, 0
 		} else {
 			b.len, b.surplus = b.fresh, 0 // there is no more, whatever was counted
 		}
@@ -191,10 +198,13 @@ func (s *Session) take(r Reading, list []store.Queued) {
 			continue
 		}
 		b.len--
+		had := q.Seq > b.hadFrom && q.Seq <= b.hadTo
 		switch old := q.Seq <= b.bound; {
-		case b.surplus > 0 && (!r.Reverse || b.keep <= 0): // counted as dropped already
+		case b.surplus > 0 && (!r.Reverse || b.keep <= 0 || had || q.Msg.Expired(now)): // counted as dropped already
 			b.surplus--
 			s.loseStored(QueueFull, q)
+		case had:
+			s.host.Metrics().Inc(metrics.QueueMessageUnhandled)
 		case q.Msg.Expired(now):
 			if b.surplus > 0 { // it makes room for one that was counted as dropped
 				b.surplus--

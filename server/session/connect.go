@@ -83,6 +83,8 @@ func (s *Session) Connect(link Link, c *codec.Connect, a *Admission, l *Limits) 
 	writes := s.host.Writes()
 	if !resumed {
 		s.discard() // [MQTT-3.1.2-4]
+	} else if s.overdue() {
+		s.fireWill()
 	}
 	s.attach(link, c, a, l)
 	s.save()

@@ -148,11 +148,24 @@ func (s *Session) leave() {
 				s.unwrite(x.Ref)
 			}
 		}
+		s.forgetReceived(&e.received)
+		s.forgetReceived(&e.earlier)
 		s.host.Metrics().Add(metrics.QueueMessageUnhandled, e.waiting.Clear())
 		e.inflight.Clear()
 	}
 	s.flags, s.extra = s.flags&stored, nil
 	s.host.Ended()
+}
+
+// forgetReceived removes from the store which messages of QoS 2 the client has not
+// released: the identifiers of another connection mean others.
+func (s *Session) forgetReceived(ids *queue.IDSet) {
+	if s.flags&stored == 0 {
+		return
+	}
+	for id := range ids.All {
+		s.host.Records().DeleteIncoming(s.client(), id)
+	}
 }
 
 // discard empties the session, so that a new one can begin under the same
@@ -209,7 +222,7 @@ func (e *extra) passOn(each func(queue.Entry)) {
 // that leaves now ends, 0 when it does not.
 func (s *Session) expires() uint32 {
 	e := s.expiry
-	if !s.v5() {
+	if !s.v5() && e != 0 { // else it is one that ends with its connection
 		if e = s.limits.PersistentExpiry; e == 0 {
 			return 0
 		}
@@ -269,6 +282,12 @@ func (s *Session) scheduleWill() {
 	}
 	w.at = after(s.host.Clock(), w.delay)
 	s.arm(w.at)
+}
+
+// overdue tells that the delay of the will of a client that is away has surely
+// passed, even if the timer has not fired yet, as it has not right after a start.
+func (s *Session) overdue() bool {
+	return s.extra != nil && s.extra.will != nil && s.extra.will.at != 0 && s.host.Clock() > s.extra.will.at
 }
 
 // PublishWill publishes the will of a client whose broker ends, unless the

@@ -20,19 +20,20 @@ type bareHost struct {
 	options Options
 }
 
-func (h *bareHost) Clock() uint32          { return 1 }
-func (h *bareHost) Unix() int64            { return 1 }
-func (h *bareHost) Scratch() *Scratch      { return &h.scratch }
-func (h *bareHost) Metrics() *metrics.Set  { return &h.metrics }
-func (h *bareHost) Records() store.Records { return nil }
-func (h *bareHost) Writes() uint64         { return 0 }
-func (h *bareHost) Last() uint64           { return 0 }
-func (h *bareHost) Hold()                  {}
-func (h *bareHost) Safe() bool             { return true }
-func (h *bareHost) Read(Reading)           {}
-func (h *bareHost) Bequeath(uint64)        {}
-func (h *bareHost) Bequeaths() bool        { return false }
-func (h *bareHost) Share(string) uint32    { return 0 }
+func (h *bareHost) Clock() uint32             { return 1 }
+func (h *bareHost) Unix() int64               { return 1 }
+func (h *bareHost) Scratch() *Scratch         { return &h.scratch }
+func (h *bareHost) Metrics() *metrics.Set     { return &h.metrics }
+func (h *bareHost) Records() store.Records    { return nil }
+func (h *bareHost) Writes() uint64            { return 0 }
+func (h *bareHost) Last() uint64              { return 0 }
+func (h *bareHost) Hold()                     {}
+func (h *bareHost) Safe() bool                { return true }
+func (h *bareHost) Read(Reading)              {}
+func (h *bareHost) Bequeath(uint64)           {}
+func (h *bareHost) Bequeaths() bool           { return false }
+func (h *bareHost) Share(string) uint32       { return 0 }
+func (h *bareHost) ShareFilter(uint32) string { return "" }
 func (h *bareHost) Publish(_ *Session, _ string, p *queue.Publication, _ codec.Properties) {
 	h.to.Deliver(p, &h.options)
 }

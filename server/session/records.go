@@ -81,8 +81,40 @@ func (s *Session) write(e *queue.Entry, p *queue.Publication) {
 	}
 	if e.Share != 0 {
 		s.flags |= sharer
+		if d.Shared == "" { // it was in memory only so far
+			d.Shared = s.host.ShareFilter(e.Share)
+		}
 	}
 	e.Ref = s.host.Records().Enqueue(s.client(), d, many)
+}
+
+// writeAll writes what a further connection has had in memory only, once it is the
+// client's first one. What waits for it stays there if it could be read again.
+func (s *Session) writeAll() {
+	e := s.extra
+	if e == nil || s.flags&stored == 0 {
+		return
+	}
+	r, c := s.host.Records(), s.client()
+	for f := range e.inflight.All {
+		if f.Msg != nil {
+			s.write(&f.Entry, nil)
+		}
+		switch f.State {
+		case queue.AwaitPubrec:
+			r.PutOutgoing(c, &store.Outgoing{ID: f.ID, State: store.Sent, Seq: f.Ref.Seq})
+		case queue.AwaitPubcomp:
+			r.PutOutgoing(c, &store.Outgoing{ID: f.ID, State: store.Released})
+		}
+	}
+	for n := e.waiting.Len(); n > 0 && s.backlog == nil; n-- {
+		x := e.waiting.Pop()
+		s.write(&x, nil)
+		e.waiting.Push(x)
+	}
+	for id := range e.received.All {
+		r.PutIncoming(c, id)
+	}
 }
 
 // unwrite removes an entry from the store.
@@ -124,10 +156,10 @@ func (s *Session) Restore(r *store.Session, l *Limits) {
 		absent = unix // it was connected
 	}
 	if r.Absent == 0 {
-		if s.ends = s.expires(); s.v5() && s.expiry == 0 {
+		if s.ends = s.expires(); s.expiry == 0 {
 			s.ends = loopClock(now, 0) // it ended with its connection
 		}
-	} else if !s.v5() { // the setting may be another one now
+	} else if !s.v5() && s.expiry != 0 { // the setting may be another one now
 		if l.PersistentExpiry > 0 {
 			s.ends = loopClock(now, r.Absent+int64(l.PersistentExpiry)-unix)
 		}
@@ -149,6 +181,18 @@ func (s *Session) Restore(r *store.Session, l *Limits) {
 	}
 	if s.ends != 0 {
 		s.arm(s.ends)
+	}
+}
+
+// Timed tells that time ends the session of a client that is away, or brings its
+// will.
+func (s *Session) Timed() bool { return s.ends != 0 || s.extra != nil && s.extra.will != nil }
+
+// NoteAbsence writes since when a client is away that was connected when the
+// process ended, unless it is back: the next start is to go on from there.
+func (s *Session) NoteAbsence() {
+	if s.link == nil {
+		s.save()
 	}
 }
 

@@ -71,6 +71,9 @@ type Host interface {
 	// Share gives the number of a shared subscription, 0 when there is none with
 	// that filter.
 	Share(filter string) uint32
+	// ShareFilter gives the filter of a shared subscription with a number, "" when
+	// there is none.
+	ShareFilter(share uint32) string
 	// Publish routes p to its subscribers within a mountpoint and keeps it if it
 	// is retained. props are those that the message came with, nil for a will.
 	Publish(s *Session, mountpoint string, p *queue.Publication, props codec.Properties)
@@ -216,15 +219,21 @@ func New(host Host, mountpoint, id string) Session {
 }
 
 // Succeed puts the session in the place of another one of the same client, with
-// that one's host. What the store has of the client is this one's now.
-func (s *Session) Succeed(old *Session, host Host) {
+// that one's host. What the store has of the client is this one's now, but for
+// the messages after a sequence, which it got too when they came.
+func (s *Session) Succeed(old *Session, host Host, had uint64) {
 	s.host, s.birth, s.backlog = host, old.birth, old.backlog
 	s.flags |= old.flags & (stored | unread)
 	if b := s.backlog; b != nil {
 		b.ticket++
 		b.reading = false
+		if b.hadTo > had { // those of the connection before
+			had = min(had, b.hadFrom)
+		}
+		b.hadFrom, b.hadTo = had, host.Last()
 	}
 	s.save()
+	s.writeAll()
 	s.page()
 }
 

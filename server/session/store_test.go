@@ -19,6 +19,8 @@ type fakeStore struct {
 	reads   []func()
 	slow    bool // reads wait for the command "disk"
 	full    bool
+
+	bequests map[store.Client]int // how many are under way
 }
 
 type fakeRecord struct {
@@ -28,7 +30,10 @@ type fakeRecord struct {
 	in      map[uint16]bool
 }
 
-func newFakeStore() *fakeStore { return &fakeStore{clients: map[store.Client]*fakeRecord{}} }
+// A real store has no low sequences either.
+func newFakeStore() *fakeStore {
+	return &fakeStore{last: 1 << 40, clients: map[store.Client]*fakeRecord{}, bequests: map[store.Client]int{}}
+}
 
 func (f *fakeStore) at(c store.Client) *fakeRecord {
 	r := f.clients[c]
@@ -155,6 +160,7 @@ func (c *fakeClient) Read(r Reading) {
 
 func (c *fakeClient) Bequeath(limit uint64) {
 	w, name := c.world, c.session.client()
+	w.store.bequests[name]++
 	w.store.reads = append(w.store.reads, func() {
 		for _, q := range w.store.page(name, Reading{Max: 1 << 30}) {
 			if q.Seq <= limit {
@@ -165,14 +171,17 @@ func (c *fakeClient) Bequeath(limit uint64) {
 			}
 			q.Msg.Release()
 		}
+		w.store.bequests[name]--
 	})
 }
 
-func (c *fakeClient) Bequeaths() bool { return false }
+func (c *fakeClient) Bequeaths() bool { return c.world.store.bequests[c.session.client()] > 0 }
 
 func (c *fakeClient) Share(filter string) uint32 {
 	return uint32(slices.Index(c.world.shares, filter) + 1)
 }
+
+func (c *fakeClient) ShareFilter(share uint32) string { return c.world.shares[share-1] }
 
 // restart forgets all that is not in the store, as a crash does, and makes the
 // sessions again.
@@ -184,6 +193,7 @@ func (w *world) restart() {
 	old := w.clients
 	w.clients, w.order = map[string]*fakeClient{}, nil
 	w.store.reads = nil
+	clear(w.store.bequests)
 	w.metrics = metrics.Set{}
 	for _, name := range slices.Sorted(maps.Keys(old)) {
 		key := old[name].session.client()
@@ -195,6 +205,9 @@ func (w *world) restart() {
 		c := w.add(name)
 		c.subs = old[name].subs
 		c.session.Restore(r.session, &w.limits)
+		if r.session.Absent == 0 && c.session.Timed() {
+			c.session.NoteAbsence()
+		}
 		if len(r.entries)+len(r.out)+len(r.in) > 0 {
 			c.session.MarkUnread()
 		}
