@@ -112,7 +112,7 @@ func init() {
 			c.will = &will{topic: topic, payload: name, qos: 1, props: join(0x18, delay)}
 			return c
 		}
-		due, later, back := mortal("due", 2), mortal("later", 100), mortal("back", 6)
+		due, later, back := mortal("due", 2), mortal("later", 100), mortal("back", 60)
 		ends := mortal("ends", 100) // with its session
 		ends.props = sessionExpiry(1)
 		for _, c := range []connect{due, later, back, ends} {

@@ -10,7 +10,7 @@ import (
 )
 
 // shipped starts our broker with a configuration as it is delivered, except for
-// the port. prepare may change the files beside it.
+// the ports. prepare may change the files beside it.
 func shipped(t *testing.T, name string, prepare func(etc string)) *broker {
 	t.Helper()
 	oursOnly(t, "delivered configurations")
@@ -24,7 +24,7 @@ func shipped(t *testing.T, name string, prepare func(etc string)) *broker {
 		prepare(etc)
 	}
 	b.conf = filepath.Join(etc, name)
-	b.settings = []string{fmt.Sprintf("listener.tcp.default=127.0.0.1:%d", b.port), "log.console=console"}
+	b.settings = []string{fmt.Sprintf("listener.tcp.default=127.0.0.1:%d", b.port), fmt.Sprintf("listener.http.default=127.0.0.1:%d", freePort()), "log.console=console"}
 	if err := b.start(); err != nil {
 		t.Fatal(err)
 	}
