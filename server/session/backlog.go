@@ -103,9 +103,6 @@ func (s *Session) unpark() {
 	if b.top = 0; s.limits.LIFO {
 		b.top = b.bound
 	}
-	if b.reading { // the oldest entries, of which some were to go
-		b.reading, b.soonest = false, unknown
-	}
 	s.page()
 }
 
